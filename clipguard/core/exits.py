@@ -1,0 +1,33 @@
+"""Exit codes: the one place that defines them. The table in the documentation is made from here."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Process exit codes; ``meaning`` is the sentence shown in help and documentation."""
+
+    PASS = 0
+    FINDING = 1
+    ERROR = 2
+    INCONCLUSIVE = 3
+    BUG = 70
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+    @property
+    def meaning(self) -> str:
+        """What a caller may conclude from this code."""
+        return _MEANING[self]
+
+
+_MEANING = {
+    Exit.PASS: "everything required was covered and nothing reached the gate",
+    Exit.FINDING: "a verdict or finding at or above the gate, and only that",
+    Exit.ERROR: "could not run: usage, configuration, input or environment",
+    Exit.INCONCLUSIVE: "inconclusive, refused, or not cleaned",
+    Exit.BUG: "a bug in clipguard",
+    Exit.INTERRUPTED: "interrupted (SIGINT)",
+    Exit.TERMINATED: "terminated (SIGTERM)",
+}

@@ -1,0 +1,340 @@
+"""What clipguard finds out, as frozen data: the only thing that reports are made from.
+
+Fractions lie in 0..1; percent appears in templates alone. A value that could not be measured is
+``None`` together with the reason in ``absent``, never 0 and never NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+SCHEMA_VERSION = "1.0"
+
+Scalar = str | int | float | bool | None
+
+
+class Outcome(str, Enum):
+    """The verdict's word. There is none for "clean": absence of evidence is all a scan can give."""
+
+    NO_EVIDENCE = "no_evidence"
+    NATURAL_LIKE = "natural_like"
+    INCONCLUSIVE = "inconclusive"
+    BACKDOORED = "backdoored"
+
+
+class Severity(str, Enum):
+    """How much a finding about the file matters."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class CheckState(str, Enum):
+    """How a check ended. ``skipped`` is not ``passed``."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WEAK = "weak"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolInfo:
+    """Which tool made the result."""
+
+    name: str
+    version: str
+    rules_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What the figures were computed with; equal figures are promised for equal environments."""
+
+    python: str
+    torch: str
+    open_clip: str
+    platform: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """One file, by content."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something worth knowing that changes no verdict."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something wrong in the file itself, found without running any of it."""
+
+    rule: str
+    severity: Severity
+    where: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The checkpoint as recognised."""
+
+    artifact: Artifact
+    format: str
+    layout: str
+    architecture: str
+    image_size: int
+    embed_dim: int
+    context_length: int
+    parameters: int
+    dtype: str
+    evidence: tuple[str, ...]
+    notes: tuple[Note, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A confidence interval."""
+
+    low: float
+    high: float
+    confidence: float
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One figure with what stands behind it.
+
+    ``n`` counts the samples; ``interval`` is None when the figure has no sampling error.
+    """
+
+    name: str
+    value: float | None
+    unit: str
+    n: int
+    interval: Interval | None = None
+    absent: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A precondition of the probes: is the model fit to be measured at all?"""
+
+    id: str
+    state: CheckState
+    reason: str
+    measurements: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DosePoint:
+    """One strength of a trigger family.
+
+    ``rms`` is the root-mean-square pixel change over the whole picture (0..1), ``share`` the rise
+    of the suspected concept's share of top-1 answers, ``probability`` the rise of its mean
+    probability, ``disruption`` the share of carriers that unstructured change of equal energy
+    turns away from their own answer.
+    """
+
+    variant: str
+    rms: float
+    share: float
+    probability: float
+    disruption: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyResult:
+    """What replaying one trigger family did.
+
+    The variant and the concept were chosen on the screening carriers; every figure here but
+    ``curve`` and ``score`` was measured afterwards on held-out carriers with fresh draws.
+    """
+
+    family: str
+    title: str
+    cluster: str
+    variant: str
+    concept: str
+    share_rise: Measurement
+    probability_rise: Measurement
+    contrast: float
+    score: float
+    natural: str | None
+    curve: tuple[DosePoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A PNG, base64-encoded, with its text equivalent."""
+
+    png_base64: str
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """One carrier before and after the suspected trigger."""
+
+    original: Picture
+    triggered: Picture
+    concept_before: str
+    probability_before: float
+    concept_after: str
+    probability_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """The probe that replays known trigger families.
+
+    ``null`` holds the within-model null scores that the families are compared with.
+    """
+
+    version: int
+    carriers: int
+    concepts: int
+    vocabulary: str
+    forward_images: int
+    forward_texts: int
+    families: tuple[FamilyResult, ...]
+    null: tuple[float, ...]
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """How much one feature moved the likelihood: its value times its coefficient, in nats."""
+
+    feature: str
+    value: float
+    nats: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The judgement.
+
+    ``likelihood`` is the posterior probability of a planted backdoor: ``prior`` odds times
+    ``likelihood_ratio``, which is capped by what the number of calibration models supports.
+    """
+
+    outcome: Outcome
+    likelihood: float | None
+    prior: float
+    likelihood_ratio: float | None
+    calibration: str
+    trigger: str | None
+    variant: str | None
+    concept: str | None
+    summary: str
+    reasons: tuple[Reason, ...]
+    not_covered: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """One checkpoint, probed and judged."""
+
+    subject: Subject
+    seed: int
+    checks: tuple[Check, ...]
+    replay: Replay | None
+    verdict: Verdict
+    demonstrations: tuple[Demonstration, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """One logged step of cleaning. Drifts are squared L2 of unit embeddings, 0..4."""
+
+    step: int
+    loss: float
+    image_drift: float
+    text_drift: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaning:
+    """What was done to the weights and what it did to the model.
+
+    ``before`` and ``after`` hold the same measurements by name: replayed attack success, agreement
+    with the delivered model on held-out pictures, drift.
+    """
+
+    method: str
+    settings: Mapping[str, Scalar]
+    pairs: str
+    cleaned: bool
+    explanation: tuple[str, ...]
+    steps: tuple[StepRecord, ...]
+    before: tuple[Measurement, ...]
+    after: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """One file that was written, with its check against the torch model."""
+
+    artifact: Artifact
+    kind: str
+    min_cosine: float | None
+    max_abs_difference: float | None
+    compared: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why there is no answer, in the same words as the error line."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+Status = Literal["pass", "fail", "error", "inconclusive", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The whole answer of one command; every report is rendered from this alone.
+
+    ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
+    written after cleaning. ``settings`` are the effective ones, ``origins`` where each came from.
+    """
+
+    schema_version: str
+    command: str
+    tool: ToolInfo
+    environment: Environment | None
+    settings: Mapping[str, Scalar]
+    origins: Mapping[str, str]
+    status: Status
+    exit_code: int
+    complete: bool
+    delivered: Scan | None = None
+    cleaning: Cleaning | None = None
+    repaired: Scan | None = None
+    exports: tuple[Export, ...] = ()
+    error: Failure | None = None

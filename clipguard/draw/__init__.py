@@ -1,0 +1,1 @@
+"""Drawing shared by synthetic scenes and triggers: shapes, textures, noise fields, text."""

@@ -1,0 +1,1 @@
+"""The seam: the one place that knows open_clip and onnxruntime. Above it there is only ClipModel."""

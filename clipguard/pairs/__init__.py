@@ -1,0 +1,1 @@
+"""Image-text pairs: drawn by clipguard itself or given by the user."""
