@@ -1,1 +1,1 @@
-"""TODO."""
+"""The order of steps and nothing else: read, probe, judge, clean, export, report."""
