@@ -1,0 +1,1 @@
+"""Studies of accuracy and speed. Nothing in clipguard imports from here."""
