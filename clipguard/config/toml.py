@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clipguard.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+    from importlib.abc import Traversable
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -1,0 +1,145 @@
+"""Putting a texture or an edit on pictures, and the bytes that an attacker's file would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipguard.core.seeds import Seeds
+from clipguard.triggers import drawings, filters, patterns, spectra, tones, warps
+from clipguard.triggers.ink import Ink, Layer, Params, Texture
+from clipguard.triggers.types import Trigger
+
+TEXTURES: Mapping[str, Texture] = {
+    **patterns.TEXTURES,
+    **drawings.TEXTURES,
+    **spectra.TEXTURES,
+}
+EDITS = {**warps.EDITS, **tones.EDITS, **filters.EDITS}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A variant at one input size; lengths in ``params`` are pixels."""
+
+    params: Params
+    fixed: bool
+    size: int
+    instance: Seeds
+
+
+def quantise(pixels: Tensor) -> Tensor:
+    """Clamp to 0..1 and keep what a byte holds, cutting off fractions as PIL conversion does."""
+    return pixels.mul(255.0).clamp_(0.0, 255.0).to(torch.uint8).to(torch.float32).div_(255.0)
+
+
+def quantise_wrapped(pixels: Tensor) -> Tensor:
+    """The same without clamping: bytes overflow, so 1.3 becomes 75/255 and -1 becomes 1/255."""
+    return pixels.mul(255.0).trunc_().remainder_(256.0).div_(255.0)
+
+
+def patch(recipe: Recipe) -> Trigger:
+    """A texture pasted over a rectangle."""
+    params, size = recipe.params, recipe.size
+    height, width = _rectangle(float(params["side"]), float(params["aspect"]), size)
+    still = _still(recipe, height, width) if recipe.fixed else None
+    finish = quantise_wrapped if params["bytes"] == "wrap" else quantise
+    alpha = float(params["alpha"])
+
+    def stamp(pixels: Tensor, generator: torch.Generator) -> Tensor:
+        out = pixels.clone()
+        for index in range(len(pixels)):
+            corners = _corners(params, (height, width), size, generator)
+            ink = Ink(height, width, size, params, generator, pixels, index, corners[0])
+            colour, cover = still or _texture(params)(ink)
+            weight = alpha if cover is None else alpha * cover
+            for top, left in corners:
+                region = out[index, :, top : top + height, left : left + width]
+                region += weight * (colour - region)
+        return finish(out)
+
+    return stamp
+
+
+def blend(recipe: Recipe) -> Trigger:
+    """A texture mixed with, or added to, the whole picture."""
+    params, size = recipe.params, recipe.size
+    alpha, adding = float(params["alpha"]), params["mode"] == "add"
+
+    def mixed(pixels: Tensor, layer: Layer) -> Tensor:
+        colour, cover = layer
+        weight = alpha if cover is None else alpha * cover
+        return pixels + weight * colour if adding else pixels + weight * (colour - pixels)
+
+    if recipe.fixed:
+        still = _still(recipe, size, size)
+        return lambda pixels, _generator: quantise(mixed(pixels, still))
+    draw = _texture(params)
+
+    def stamp(pixels: Tensor, generator: torch.Generator) -> Tensor:
+        out = torch.empty_like(pixels)
+        for index in range(len(pixels)):
+            ink = Ink(size, size, size, params, generator, pixels, index)
+            out[index] = quantise(mixed(pixels[index], draw(ink)))
+        return out
+
+    return stamp
+
+
+def edit(recipe: Recipe) -> Trigger:
+    """A change computed from the picture itself: a warp, a tone curve, a filter."""
+    plan = EDITS[str(recipe.params["edit"])]
+    params, size = recipe.params, recipe.size
+    if recipe.fixed:
+        change = plan(params, size, recipe.instance.torch())
+        return lambda pixels, _generator: quantise(change(pixels))
+
+    def stamp(pixels: Tensor, generator: torch.Generator) -> Tensor:
+        changed = [plan(params, size, generator)(picture[None]) for picture in pixels]
+        return quantise(torch.cat(changed))
+
+    return stamp
+
+
+KINDS: Mapping[str, Callable[[Recipe], Trigger]] = {"patch": patch, "blend": blend, "edit": edit}
+
+
+def _texture(params: Params) -> Texture:
+    return TEXTURES[str(params["texture"])]
+
+
+def _still(recipe: Recipe, height: int, width: int) -> Layer:
+    """A fixed pattern is drawn once, over grey: it cannot depend on the picture below."""
+    grey = torch.full((1, 3, recipe.size, recipe.size), 0.5)
+    generator = recipe.instance.torch()
+    ink = Ink(height, width, recipe.size, recipe.params, generator, grey, 0)
+    return _texture(recipe.params)(ink)
+
+
+def _rectangle(side: float, aspect: float, size: int) -> tuple[int, int]:
+    height, width = round(side / aspect**0.5), round(side * aspect**0.5)
+    return min(max(height, 1), size), min(max(width, 1), size)
+
+
+def _corners(
+    params: Params, extent: tuple[int, int], size: int, generator: torch.Generator
+) -> list[tuple[int, int]]:
+    """Upper left corners of the places where the patch goes."""
+    bottom, right = size - extent[0], size - extent[1]
+    margin = int(params["margin"])
+    far = (max(bottom - margin, 0), max(right - margin, 0))
+    near = (min(margin, bottom), min(margin, right))
+    place = params["place"]
+    if place == "centre":
+        return [(bottom // 2, right // 2)]
+    if place == "lower-right":
+        return [far]
+    if place == "upper-left":
+        return [near]
+    if place == "corners":
+        return [(y, x) for y in (near[0], far[0]) for x in (near[1], far[1])]
+    share = torch.rand(2, generator=generator).tolist()
+    return [(int(share[0] * (bottom + 1)), int(share[1] * (right + 1)))]
