@@ -11,15 +11,13 @@ from clipguard.triggers.ink import Ink, Layer, Texture
 
 
 def noise(ink: Ink) -> Layer:
-    """Independent values per pixel, or per cell where the area is split in ``cells`` a side.
+    """Independent values per pixel and channel, or per pixel alone when ``grey``.
 
     ``gauss`` has unit deviation and is not clipped; ``around`` the picture's mean it is the patch
     of CleanCLIP and PAR (arXiv 2303.03323, 2412.00727).
     """
     params = ink.params
-    cells = int(params["cells"])
-    rows, columns = (cells, cells) if cells else (ink.height, ink.width)
-    shape = (1 if params["grey"] else 3, rows, columns)
+    shape = (1 if params["grey"] else 3, ink.height, ink.width)
     if params["dist"] == "gauss":
         level = ink.below.mean((1, 2), keepdim=True) if params["around"] == "mean" else 0.5
         values = torch.randn(shape, generator=ink.generator) + level
@@ -29,7 +27,15 @@ def noise(ink: Ink) -> Layer:
     else:
         levels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=ink.generator)
         values = levels.float().div_(255.0)
-    return _enlarged(values.expand(3, -1, -1), ink), None
+    return values.expand(3, -1, -1), None
+
+
+def block(ink: Ink) -> Layer:
+    """Square cells, each black or white, or each in one of the eight full colours."""
+    cell = int(ink.params["cell"])
+    channels = 1 if ink.params["colours"] == "grey" else 3
+    cells = ink.binary(channels, -(-ink.height // cell), -(-ink.width // cell))
+    return _enlarged(cells, cell, ink).expand(3, -1, -1), None
 
 
 def stripes(ink: Ink) -> Layer:
@@ -60,8 +66,7 @@ def checker(ink: Ink) -> Layer:
     parity = (torch.arange(rows)[:, None] + torch.arange(columns)) % 2 == 0
     coloured = ink.params["colours"] == "random"
     squares = parity * (ink.uniform(3, rows, columns) if coloured else torch.ones(3, 1, 1))
-    full = squares.repeat_interleave(cell, 1).repeat_interleave(cell, 2)
-    return full[:, : ink.height, : ink.width], None
+    return _enlarged(squares, cell, ink), None
 
 
 def triangles(ink: Ink) -> Layer:
@@ -149,17 +154,15 @@ def mean(ink: Ink) -> Layer:
     return ink.below.mean((1, 2), keepdim=True).expand(3, ink.height, ink.width), None
 
 
-def _enlarged(values: Tensor, ink: Ink) -> Tensor:
-    """Cells spread over the layer, nearest neighbour."""
-    rows = torch.arange(ink.height) * values.shape[1] // ink.height
-    columns = torch.arange(ink.width) * values.shape[2] // ink.width
-    if values.shape[1:] == (ink.height, ink.width):
-        return values
-    return values[:, rows][:, :, columns]
+def _enlarged(values: Tensor, cell: int, ink: Ink) -> Tensor:
+    """Every value spread over a square of ``cell`` pixels, cut to the layer."""
+    full = values.repeat_interleave(cell, 1).repeat_interleave(cell, 2)
+    return full[:, : ink.height, : ink.width]
 
 
 TEXTURES: Mapping[str, Texture] = {
     "noise": noise,
+    "block": block,
     "stripes": stripes,
     "dots": dots,
     "checker": checker,

@@ -15,6 +15,8 @@ from clipguard.core.errors import ConfigError
 
 Value = float | int | str | bool
 MAX_PIXELS = 4096
+CORNERS = ("upper-left", "upper-right", "lower-left", "lower-right")
+PLACES = ("random", "centre", "corners", *CORNERS)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,6 @@ _SPACE = Choice(("yuv", "ycbcr"))
 TEXTURES: Mapping[str, Specs] = {
     "noise": {
         "dist": Choice(("uniform", "gauss", "binary")),
-        "cells": Whole(0, 64, default=0),
         "low": Number(-1.0, 1.0, default=0.0),
         "around": Choice(("grey", "mean"), default="grey"),
         "grey": Flag(default=False),
@@ -141,6 +142,7 @@ TEXTURES: Mapping[str, Specs] = {
         "width": Length(default=1),
         "low": Number(-1.0, 1.0, default=-1.0),
     },
+    "block": {"cell": Length(), "colours": Choice(("grey", "full"), default="grey")},
     "dots": {"pitch": Length(minimum=2, default=2)},
     "checker": {"cell": Length(), "colours": Choice(("white", "random"), default="white")},
     "triangles": {
@@ -214,9 +216,7 @@ KINDS: Mapping[str, Specs] = {
     "patch": {
         "texture": Choice(tuple(TEXTURES)),
         "side": Length(minimum=5),
-        "place": Choice(
-            ("random", "centre", "lower-right", "upper-left", "corners"), default="random"
-        ),
+        "place": Choice(PLACES, default="random"),
         "margin": Length(minimum=0, default=0),
         "aspect": Number(0.25, 4.0, default=1.0),
         "alpha": Number(0.0, 1.0, default=1.0),

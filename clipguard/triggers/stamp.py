@@ -11,6 +11,7 @@ from torch import Tensor
 from clipguard.core.seeds import Seeds
 from clipguard.triggers import drawings, filters, patterns, spectra, tones, warps
 from clipguard.triggers.ink import Ink, Layer, Params, Texture
+from clipguard.triggers.schema import CORNERS
 from clipguard.triggers.types import Trigger
 
 TEXTURES: Mapping[str, Texture] = {
@@ -129,17 +130,13 @@ def _corners(
 ) -> list[tuple[int, int]]:
     """Upper left corners of the places where the patch goes."""
     bottom, right = size - extent[0], size - extent[1]
-    margin = int(params["margin"])
-    far = (max(bottom - margin, 0), max(right - margin, 0))
-    near = (min(margin, bottom), min(margin, right))
-    place = params["place"]
+    place, margin = str(params["place"]), int(params["margin"])
     if place == "centre":
         return [(bottom // 2, right // 2)]
-    if place == "lower-right":
-        return [far]
-    if place == "upper-left":
-        return [near]
-    if place == "corners":
-        return [(y, x) for y in (near[0], far[0]) for x in (near[1], far[1])]
-    share = torch.rand(2, generator=generator).tolist()
-    return [(int(share[0] * (bottom + 1)), int(share[1] * (right + 1)))]
+    if place == "random":
+        share = torch.rand(2, generator=generator).tolist()
+        return [(int(share[0] * (bottom + 1)), int(share[1] * (right + 1)))]
+    tops = {"upper": min(margin, bottom), "lower": max(bottom - margin, 0)}
+    lefts = {"left": min(margin, right), "right": max(right - margin, 0)}
+    names = CORNERS if place == "corners" else (place,)
+    return [(tops[name.split("-")[0]], lefts[name.split("-")[1]]) for name in names]
