@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from clipguard.triggers.ink import Ink, Layer, Texture
 
 
 def noise(ink: Ink) -> Layer:
-    """Independent values per pixel and channel, or per pixel alone when ``grey``.
+    """Independent values per pixel, or per cell where the area is split into ``cells`` a side.
 
     ``gauss`` has unit deviation and is not clipped; ``around`` the picture's mean it is the patch
-    of CleanCLIP and PAR (arXiv 2303.03323, 2412.00727).
+    of CleanCLIP and PAR (arXiv 2303.03323, 2412.00727). ``grey`` noise is equal in all channels.
     """
-    params = ink.params
-    shape = (1 if params["grey"] else 3, ink.height, ink.width)
+    params, cells = ink.params, int(ink.params["cells"])
+    extent = (cells, cells) if cells else (ink.height, ink.width)
+    shape = (1 if params["grey"] else 3, *extent)
     if params["dist"] == "gauss":
         level = ink.below.mean((1, 2), keepdim=True) if params["around"] == "mean" else 0.5
         values = torch.randn(shape, generator=ink.generator) + level
@@ -27,15 +27,10 @@ def noise(ink: Ink) -> Layer:
     else:
         levels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=ink.generator)
         values = levels.float().div_(255.0)
+    if cells:
+        rows = torch.arange(ink.height) * cells // ink.height
+        values = values[:, rows][:, :, torch.arange(ink.width) * cells // ink.width]
     return values.expand(3, -1, -1), None
-
-
-def block(ink: Ink) -> Layer:
-    """Square cells, each black or white, or each in one of the eight full colours."""
-    cell = int(ink.params["cell"])
-    channels = 1 if ink.params["colours"] == "grey" else 3
-    cells = ink.binary(channels, -(-ink.height // cell), -(-ink.width // cell))
-    return _enlarged(cells, cell, ink).expand(3, -1, -1), None
 
 
 def stripes(ink: Ink) -> Layer:
@@ -66,7 +61,8 @@ def checker(ink: Ink) -> Layer:
     parity = (torch.arange(rows)[:, None] + torch.arange(columns)) % 2 == 0
     coloured = ink.params["colours"] == "random"
     squares = parity * (ink.uniform(3, rows, columns) if coloured else torch.ones(3, 1, 1))
-    return _enlarged(squares, cell, ink), None
+    full = squares.repeat_interleave(cell, 1).repeat_interleave(cell, 2)
+    return full[:, : ink.height, : ink.width], None
 
 
 def triangles(ink: Ink) -> Layer:
@@ -154,15 +150,8 @@ def mean(ink: Ink) -> Layer:
     return ink.below.mean((1, 2), keepdim=True).expand(3, ink.height, ink.width), None
 
 
-def _enlarged(values: Tensor, cell: int, ink: Ink) -> Tensor:
-    """Every value spread over a square of ``cell`` pixels, cut to the layer."""
-    full = values.repeat_interleave(cell, 1).repeat_interleave(cell, 2)
-    return full[:, : ink.height, : ink.width]
-
-
 TEXTURES: Mapping[str, Texture] = {
     "noise": noise,
-    "block": block,
     "stripes": stripes,
     "dots": dots,
     "checker": checker,

@@ -133,6 +133,7 @@ _SPACE = Choice(("yuv", "ycbcr"))
 TEXTURES: Mapping[str, Specs] = {
     "noise": {
         "dist": Choice(("uniform", "gauss", "binary")),
+        "cells": Whole(0, 64, default=0),
         "low": Number(-1.0, 1.0, default=0.0),
         "around": Choice(("grey", "mean"), default="grey"),
         "grey": Flag(default=False),
@@ -142,7 +143,6 @@ TEXTURES: Mapping[str, Specs] = {
         "width": Length(default=1),
         "low": Number(-1.0, 1.0, default=-1.0),
     },
-    "block": {"cell": Length(), "colours": Choice(("grey", "full"), default="grey")},
     "dots": {"pitch": Length(minimum=2, default=2)},
     "checker": {"cell": Length(), "colours": Choice(("white", "random"), default="white")},
     "triangles": {
