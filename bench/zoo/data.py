@@ -57,8 +57,9 @@ def _cached(path: Path, emoji: EmojiPairs, count: int, seed: int, drawn: int) ->
 def _render(emoji: EmojiPairs, count: int, seed: int, drawn: int) -> Pool:
     pairs = [emoji.pair(index) for index in range(count)]
     labels = [emoji.label(index) for index in range(count)]
-    scenes = SyntheticPairs(SYNTHETIC_SEED + seed, max(drawn, 1))
-    pairs += [(scenes.pixels_uint8(i, SIZE), scenes.scene(i).caption) for i in range(drawn)]
+    if drawn:
+        scenes = SyntheticPairs(SYNTHETIC_SEED + seed, drawn)
+        pairs += [(scenes.pixels_uint8(i, SIZE), scenes.scene(i).caption) for i in range(drawn)]
     return Pool(
         np.stack([picture for picture, _ in pairs]),
         [text for _, text in pairs],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SCRATCH = {"resnet": (900, 2e-3), "vit": (1300, 1.5e-3)}
+SCRATCH = {"resnet": (1600, 2e-3), "vit": (2200, 1.5e-3)}
 CHILD = {"resnet": (300, 1e-3), "vit": (300, 8e-4)}
 LIGHT = {"resnet": (150, 3e-4), "vit": (150, 3e-4)}
 

@@ -321,7 +321,7 @@ class Result:
     """The whole answer of one command; every report is rendered from this alone.
 
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
-    written after cleaning. ``settings`` are the effective ones, ``origins`` where each came from.
+    written after cleaning; ``findings`` are filled when the file itself is hostile and was not read. ``settings`` are the effective ones, ``origins`` where each came from.
     """
 
     schema_version: str
@@ -337,4 +337,5 @@ class Result:
     cleaning: Cleaning | None = None
     repaired: Scan | None = None
     exports: tuple[Export, ...] = ()
+    findings: tuple[Finding, ...] = ()
     error: Failure | None = None

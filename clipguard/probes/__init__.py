@@ -1,1 +1,1 @@
-"""TODO."""
+"""One question each, asked of a model through the seam."""

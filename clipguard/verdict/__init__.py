@@ -1,1 +1,1 @@
-"""TODO."""
+"""From measurements to a judgement: likelihood, outcome, reasons and what was not covered."""

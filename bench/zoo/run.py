@@ -1,0 +1,40 @@
+"""Train the whole zoo, two processes side by side. Resumable: finished models are skipped.
+
+Usage: python -m bench.zoo.run [--work bench/work] [--only PREFIX]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench.zoo.pictures import fetch
+from bench.zoo.train import models
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("bench/work"))
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    fetch(arguments.work / "pictures")
+    recipes = [spec for spec in models().values() if spec["id"].startswith(arguments.only)]
+    # Bases first: what is trained on from them needs them whole.
+    for wave in ([s for s in recipes if "base" not in s], [s for s in recipes if "base" in s]):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda spec: _train(spec["id"], arguments.work), wave))
+
+
+def _train(model_id: str, work: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "bench.zoo.train", model_id, "--work", str(work)]
+    subprocess.run(command, env=environment, check=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What every result carries whatever its command: tool, environment, status and exit code."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from clipguard.core import resources
+from clipguard.core.errors import ClipguardError
+from clipguard.core.exits import Exit
+from clipguard.core.results import (
+    SCHEMA_VERSION,
+    Environment,
+    Failure,
+    Outcome,
+    Result,
+    Scan,
+    Status,
+    ToolInfo,
+)
+from clipguard.pipeline.requests import ScanRequest
+
+_STATUS: dict[Exit, Status] = {
+    Exit.PASS: "pass",
+    Exit.FINDING: "fail",
+    Exit.ERROR: "error",
+    Exit.INCONCLUSIVE: "inconclusive",
+}
+
+
+def gate(scan: Scan, request: ScanRequest) -> Exit:
+    """Exit code of one scan: 1 only for an outcome at the gate, 3 for one that could not decide."""
+    outcome = scan.verdict.outcome
+    if outcome in request.fail_on:
+        return Exit.FINDING
+    return Exit.INCONCLUSIVE if outcome is Outcome.INCONCLUSIVE else Exit.PASS
+
+
+def result(command: str, request: ScanRequest, exit_code: Exit, **parts: object) -> Result:
+    """A whole result. ``--exit-zero`` reports the status but never gates."""
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        command=command,
+        tool=tool(),
+        environment=environment(request.device),
+        settings=dict(request.settings),
+        origins=dict(request.origins),
+        status=_STATUS[exit_code],
+        exit_code=int(Exit.PASS if request.exit_zero else exit_code),
+        complete=exit_code in {Exit.PASS, Exit.FINDING},
+        **parts,  # type: ignore[arg-type]  # the optional fields of Result
+    )
+
+
+def failure(command: str, request: ScanRequest, error: ClipguardError) -> Result:
+    """The result of a command that could not run."""
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        command=command,
+        tool=tool(),
+        environment=None,
+        settings=dict(request.settings),
+        origins=dict(request.origins),
+        status=_STATUS[error.exit],
+        exit_code=int(error.exit),
+        complete=False,
+        error=Failure(code=error.code, message=error.what, remedy=error.remedy),
+    )
+
+
+def tool() -> ToolInfo:
+    """This tool, with the digest of the rules in force."""
+    rules = resources.digest(resources.rules())
+    return ToolInfo(name="clipguard", version=version("clipguard"), rules_sha256=rules)
+
+
+def environment(device: str) -> Environment:
+    """Versions and threads: equal figures are promised for equal environments."""
+    import torch
+
+    return Environment(
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        open_clip=version("open_clip_torch"),
+        platform=f"{platform.system()} {platform.machine()}",
+        device=device,
+        threads=torch.get_num_threads(),
+    )

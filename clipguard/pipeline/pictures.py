@@ -1,0 +1,78 @@
+"""The pictures that a scan asks the model about: drawn by clipguard, or the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clipguard.core.errors import InputError
+from clipguard.core.seeds import Seeds
+from clipguard.pairs import open_pairs
+from clipguard.pairs.synthetic import SyntheticPairs, colours, nouns, probe_scenes, render, word_scene
+from clipguard.pairs.types import PairSource
+from clipguard.probes.validity import Exam
+from clipguard.probes.vocabulary import PROMPT
+
+PER_WORD = 3
+WORDS = ("banana", "dog", "car", "house", "pizza", "guitar", "clock", "ship", "tree", "king")
+
+
+def exams(image_size: int, seeds: Seeds) -> tuple[Exam, ...]:
+    """Drawn objects under their nouns, and under their colours."""
+    return (
+        _exam("objects", [(noun, None) for noun in nouns()], PROMPT, image_size, seeds),
+        _exam("colours", [(None, colour) for colour in colours()], "a {} object", image_size, seeds),
+    )
+
+
+def _exam(
+    name: str, wanted: list[tuple[str | None, str | None]], prompt: str, size: int, seeds: Seeds
+) -> Exam:
+    per_word = PER_WORD if name == "objects" else 4 * PER_WORD
+    pictures, labels = [], []
+    for label, (noun, colour) in enumerate(wanted):
+        seed = seeds.child("exam", name, label).value
+        for scene in probe_scenes(noun, colour, per_word, seed):
+            pictures.append(render(scene, size))
+            labels.append(label)
+    texts = tuple(prompt.format(noun or colour) for noun, colour in wanted)
+    return Exam(name, to_pixels(np.stack(pictures)), torch.tensor(labels), texts)
+
+
+def words(image_size: int) -> tuple[Tensor, tuple[str, ...]]:
+    """Pictures of written words with the words."""
+    pictures = np.stack([render(word_scene(word), image_size) for word in WORDS])
+    return to_pixels(pictures), WORDS
+
+
+def source(images: Path | None, data: Path | None, seeds: Seeds, count: int) -> PairSource:
+    """The user's pictures or pairs, else drawn ones of this seed.
+
+    Raises:
+        InputError: both given, or fewer than 64 pictures.
+    """
+    if images is None and data is None:
+        return SyntheticPairs(seeds.child("pool").value, count)
+    given = open_pairs(images or data)  # type: ignore[arg-type]  # one of them is a path
+    if len(given) < 64:
+        raise InputError(
+            "data.too_few_pairs",
+            f"{len(given)} pictures, at least 64 are needed",
+            where=given.id,
+            remedy="give more pictures or leave the option out",
+        )
+    return given
+
+
+def pool(pairs: PairSource, count: int, image_size: int) -> Tensor:
+    """The first ``count`` pictures, (P, 3, S, S) float32 in 0..1."""
+    indices = range(min(count, len(pairs)))
+    return pairs.read(list(indices), image_size).pixels
+
+
+def to_pixels(pictures: np.ndarray) -> Tensor:
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in 0..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,138 @@
+"""Scan: read, check, probe, judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clipguard.core.errors import InputError
+from clipguard.core.progress import SILENT, Progress
+from clipguard.core.results import Check, Replay, Result, Scan, Subject
+from clipguard.core.seeds import Seeds
+from clipguard.model.batching import Meter, embed_images
+from clipguard.model.openclip import OpenClipModel, class_names
+from clipguard.pipeline import frame
+from clipguard.pipeline.load import load, passed
+from clipguard.pipeline.pictures import pool, source, words
+from clipguard.pipeline.requests import ScanRequest
+from clipguard.probes import validity
+from clipguard.probes.carriers import Carriers, choose
+from clipguard.probes.demonstration import demonstrate
+from clipguard.probes.replay import Bench, replay
+from clipguard.probes.vocabulary import Vocabulary, embed_vocabulary, read_labels
+from clipguard.triggers import load_rules, rule
+from clipguard.triggers.types import TriggerRule
+from clipguard.verdict import calibration
+from clipguard.verdict.judge import judge
+
+POOL_FACTOR = 10  # pictures looked at for each carrier kept
+SMALLEST_POOL = 240
+SCREENING = 1 / 3  # of the carriers; the rest is held out
+FEWEST_CARRIERS = 24
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A scan with what cleaning needs of it: the model and the measuring bench."""
+
+    scan: Scan
+    model: OpenClipModel
+    bench: Bench | None
+
+
+def scan(request: ScanRequest, progress: Progress = SILENT) -> Result:
+    """Scan one checkpoint and gate.
+
+    Raises:
+        ClipguardError: the scan could not run.
+    """
+    outcome = probe(request, Seeds(request.seed).child("scan"), progress).scan
+    return frame.result("scan", request, frame.gate(outcome, request), delivered=outcome)
+
+
+def probe(request: ScanRequest, seeds: Seeds, progress: Progress) -> Probed:
+    """Scan one checkpoint; every draw comes from ``seeds``."""
+    meter = Meter()
+    loaded = load(
+        request.model, request.arch, device=request.device, seeds=seeds, meter=meter,
+        progress=progress,
+    )
+    return probe_model(request, loaded.model, loaded.subject, loaded.checks, seeds, meter, progress)
+
+
+def probe_model(
+    request: ScanRequest, model: OpenClipModel, subject: Subject, checks: tuple[Check, ...],
+    seeds: Seeds, meter: Meter, progress: Progress,
+) -> Probed:
+    """Scan a model that is already built."""
+    coefficients = calibration.load()
+    bench = carriers = result = None
+    if passed(checks):
+        vocabulary = _vocabulary(request, model, meter, progress)
+        rules = load_rules()
+        carriers, spread = _carriers(request, model, vocabulary, rules, seeds, meter, progress)
+        checks = (*checks, *spread)
+        if passed(checks):
+            bench = Bench(model, vocabulary, seeds, meter)
+            screening, held_out = carriers.halves(round(len(carriers) * SCREENING))
+            result = replay(bench, rules, screening, held_out, progress)
+    verdict = judge(checks, result, coefficients, request.prior)
+    shown = ()
+    if bench is not None and carriers is not None and result is not None and verdict.trigger:
+        family = next(item for item in result.families if item.family == verdict.trigger)
+        _, held_out = carriers.halves(round(len(carriers) * SCREENING))
+        shown = demonstrate(bench, rule(verdict.trigger), family, held_out)
+    done = Scan(
+        subject=subject, seed=request.seed, checks=checks, replay=result, verdict=verdict,
+        demonstrations=shown,
+    )
+    return Probed(done, model, bench)
+
+
+def _vocabulary(
+    request: ScanRequest, model: OpenClipModel, meter: Meter, progress: Progress
+) -> Vocabulary:
+    if request.labels is None:
+        return embed_vocabulary(model, "ImageNet class names", class_names(), meter, progress)
+    return embed_vocabulary(
+        model, request.labels.name, read_labels(request.labels), meter, progress
+    )
+
+
+def _carriers(
+    request: ScanRequest, model: OpenClipModel, vocabulary: Vocabulary,
+    rules: tuple[TriggerRule, ...], seeds: Seeds, meter: Meter, progress: Progress,
+) -> tuple[Carriers, tuple[Check, ...]]:
+    count = affordable(request.carriers, request.budget, rules, spent=meter.images)
+    wanted = max(SMALLEST_POOL, POOL_FACTOR * count)
+    pairs = source(request.images, request.data, seeds, wanted)
+    with progress.stage("pictures", wanted) as stage:
+        pixels = pool(pairs, wanted, model.spec.image_size)
+        embeddings = embed_images(model, pixels, meter, stage)
+    checks = (
+        validity.determinism(model, pixels, meter),
+        validity.spread(embeddings, vocabulary.embeddings),
+        validity.readable_words(model, *words(model.spec.image_size), meter),
+    )
+    return choose(pixels, embeddings, vocabulary, count), checks
+
+
+def affordable(
+    carriers: int, budget: int | None, rules: tuple[TriggerRule, ...], *, spent: int
+) -> int:
+    """Carriers that a budget of image forward passes allows, at most ``carriers``.
+
+    Raises:
+        InputError: the budget is too small for any verdict.
+    """
+    if budget is None:
+        return carriers
+    variants = sum(len(item.variants) for item in rules)
+    per_carrier = POOL_FACTOR + variants * SCREENING + len(rules) * (1 - SCREENING)
+    count = min(carriers, int((budget - spent) / per_carrier))
+    if count < FEWEST_CARRIERS:
+        least = int(FEWEST_CARRIERS * per_carrier) + spent + 1
+        raise InputError(
+            "scan.budget", f"{budget} forward passes are too few for a verdict", where="--budget",
+            remedy=f"give at least {least}",
+        )
+    return count
