@@ -135,7 +135,8 @@ def _variants(data: Mapping[str, Any], kind: str, where: str) -> tuple[Variant, 
         found += _expand(base, sweep, kind, where)
     ids = [variant.id for variant in found]
     _refuse_unless(len(ids) == len(set(ids)), "two variants of the same name", where)
-    return tuple(found)
+    curves = list(dict.fromkeys(variant.curve for variant in found))
+    return tuple(sorted(found, key=lambda v: (curves.index(v.curve), v.dose)))
 
 
 def _expand(

@@ -56,10 +56,9 @@ def patch(recipe: Recipe) -> Trigger:
             corners = _corners(params, (height, width), size, generator)
             ink = Ink(height, width, size, params, generator, pixels, index, corners[0])
             colour, cover = still or _texture(params)(ink)
-            weight = alpha if cover is None else alpha * cover
             for top, left in corners:
                 region = out[index, :, top : top + height, left : left + width]
-                region += weight * (colour - region)
+                region.copy_(_mixed(region, colour, cover, alpha))
         return finish(out)
 
     return stamp
@@ -72,8 +71,9 @@ def blend(recipe: Recipe) -> Trigger:
 
     def mixed(pixels: Tensor, layer: Layer) -> Tensor:
         colour, cover = layer
-        weight = alpha if cover is None else alpha * cover
-        return pixels + weight * colour if adding else pixels + weight * (colour - pixels)
+        if not adding:
+            return _mixed(pixels, colour, cover, alpha)
+        return pixels + alpha * (colour if cover is None else cover * colour)
 
     if recipe.fixed:
         still = _still(recipe, size, size)
@@ -106,6 +106,13 @@ def edit(recipe: Recipe) -> Trigger:
 
 
 KINDS: Mapping[str, Callable[[Recipe], Trigger]] = {"patch": patch, "blend": blend, "edit": edit}
+
+
+def _mixed(below: Tensor, colour: Tensor, cover: Tensor | None, alpha: float) -> Tensor:
+    """``lerp`` is exact at both ends: an opaque colour arrives as it is, to the byte."""
+    if cover is None:
+        return torch.lerp(below, colour, alpha)
+    return torch.lerp(below, colour, alpha * cover)
 
 
 def _texture(params: Params) -> Texture:
