@@ -37,7 +37,9 @@ def test_holds_the_share_within_the_unit_interval(case: tuple[int, int]) -> None
     assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-12)
 
 
-@pytest.mark.parametrize(("successes", "n", "confidence"), [(0, 0, 0.95), (3, 2, 0.95), (1, 2, 1.0)])
+@pytest.mark.parametrize(
+    ("successes", "n", "confidence"), [(0, 0, 0.95), (3, 2, 0.95), (1, 2, 1.0)]
+)
 def test_refuses_what_is_no_share(successes: int, n: int, confidence: float) -> None:
     with pytest.raises(ValueError, match=r"share|confidence"):
         wilson(successes, n, confidence)

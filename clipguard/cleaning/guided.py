@@ -1,0 +1,223 @@
+"""Guided cleaning: where the trigger leads, go back.
+
+Copies of clean pictures that carry what fired are pulled to where the delivered model puts the
+clean pictures; clean pictures are held in place. Only the image tower moves, so embeddings stay
+compatible and cached text embeddings stay valid. Captions are used only with real pairs: a
+contrastive loss on drawn pictures would cost more accuracy than the backdoor does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from clipguard.cleaning import probe
+from clipguard.cleaning.batches import Batches
+from clipguard.cleaning.dev import Dev, Standing
+from clipguard.cleaning.guides import Guides
+from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
+from clipguard.cleaning.losses import clip_loss, drift
+from clipguard.cleaning.schedule import warm_cosine
+from clipguard.cleaning.settings import GuidedSettings, TermWeights, flat
+from clipguard.cleaning.types import CleaningTask, Outcome
+from clipguard.core.errors import InputError
+from clipguard.core.results import StepRecord
+from clipguard.model.seam import ClipModel, TrainableClip
+
+TOWER = "visual."
+REMEDY = "give a smaller --learning-rate"
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Cleaning that knows what to look for."""
+
+    settings: GuidedSettings
+
+    def clean(self, task: CleaningTask) -> Outcome:
+        """Pull in rounds until the trigger fails, then keep the best point.
+
+        Raises:
+            InputError: nothing is suspected, too few pairs, or the run diverged.
+        """
+        if not task.suspects:
+            raise InputError(
+                "clean.no_suspect",
+                "nothing is suspected, so there is nothing to guide the cleaning",
+                where="--method guided",
+                remedy="use --method par, which needs no suspect",
+            )
+        pull = _pull(self.settings, task)
+        rate, explanation = _rate(self.settings, task, pull)
+        explanation = (_guided_by(task), *explanation)
+        for sentence in explanation:
+            task.progress.say(sentence)
+        rounds = Rounds(self.settings, task, pull, rate)
+        rounds.run()
+        rounds.trim()
+        return Outcome(
+            records=tuple(rounds.records),
+            settings=flat(self.settings) | {"steps": rounds.taken, "learning_rate": rate},
+            explanation=(*explanation, *rounds.said),
+        )
+
+
+@dataclass(frozen=True)
+class Pull:
+    """The loss of one step; a pure function of weights and step."""
+
+    pull_weight: float
+    weights: TermWeights
+    reference: ClipModel
+    batches: Batches
+    guides: Guides
+
+    def __call__(self, model: TrainableClip, step: int) -> Terms:
+        """The terms of a step, counted from 0."""
+        pairs = self.batches.at(step)
+        stamped = self.guides.stamp(pairs.pixels, step)
+        with torch.no_grad():
+            home = self.reference.encode_image(pairs.pixels)
+        triggered, clean = model.encode_image(torch.cat([stamped, pairs.pixels])).chunk(2)
+        pull, held = drift(triggered, home), drift(clean, home)
+        total = self.pull_weight * pull + self.weights.distill * held
+        if self.weights.contrastive:
+            with torch.no_grad():
+                text = self.reference.encode_text(pairs.texts)
+            scale = self.reference.spec.logit_scale
+            total = total + self.weights.contrastive * clip_loss(clean, text, scale)
+        return Terms(total, float(held.detach()), 0.0, float(pull.detach()))
+
+
+@dataclass(frozen=True)
+class Point:
+    """Weights worth keeping, and how they stand."""
+
+    name: str
+    weights: dict[str, Tensor]
+    standing: Standing
+
+
+class Rounds:
+    """Rounds of steps, each with its own warm-up and cosine, so that each ends settled."""
+
+    def __init__(
+        self, settings: GuidedSettings, task: CleaningTask, pull: Pull, rate: float
+    ) -> None:
+        self.settings, self.task, self.pull, self.rate = settings, task, pull, rate
+        self.dev = Dev(task, settings.dev_pictures, settings.dev_variants)
+        self.records: list[StepRecord] = []
+        self.said: list[str] = []
+        self.taken = 0
+        self.start = self._here("as delivered")
+        self.best = self.start
+
+    def run(self) -> None:
+        """Go on until the goal or the last step is reached; the model then holds the best point."""
+        limit = self.task.steps or self.settings.round_steps * self.settings.max_rounds
+        mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
+        rounds = ceil(limit / self.settings.round_steps)
+        for number in range(1, rounds + 1):
+            steps = min(self.settings.round_steps, limit - self.taken)
+            plan = Plan(
+                title=f"guided cleaning, round {number} of at most {rounds}",
+                rates=warm_cosine(steps, self.rate, self.settings.warm_up),
+                first=self.taken,
+                max_drift=self.settings.max_drift,
+                log_every=self.settings.log_every,
+                watched="pull",
+            )
+            run = descend(self.task.model, mover, self.pull, plan, self.task.progress)
+            self.records += run.require(REMEDY).records
+            self.taken += steps
+            point = self._here(f"round {number}")
+            self.best = min(self.best, point, key=self._rank)
+            if point.standing.success <= self.settings.goal:
+                break
+        self._load(self.best.weights)
+        reached = self.best.standing.success <= self.settings.goal
+        verdict = "reaches" if reached else "is the best, but misses"
+        self._say(f"{self.best.name} {verdict} the goal of attack success {self.settings.goal:g}")
+
+    def trim(self) -> None:
+        """Go back a little towards the delivered weights where that still reaches the goal."""
+        if self.best is self.start or self.best.standing.success > self.settings.goal:
+            return
+        for share in sorted(self.settings.trim):
+            self._load(
+                {
+                    name: torch.lerp(self.start.weights[name], weight, share)
+                    for name, weight in self.best.weights.items()
+                }
+            )
+            point = self._here(f"{share:.2f} of the way")
+            if point.standing.success <= self.settings.goal:
+                self._say(f"kept {point.name}: it still reaches the goal and changes less")
+                return
+        self._load(self.best.weights)
+
+    def _here(self, name: str) -> Point:
+        weights = {
+            key: weight.detach().clone() for key, weight in trainable(self.task.model, TOWER)
+        }
+        point = Point(name, weights, self.dev.stand(self.task.model))
+        self._say(f"{name}: {point.standing}")
+        return point
+
+    def _load(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, weight in trainable(self.task.model, TOWER):
+                weight.copy_(weights[name])
+
+    def _rank(self, point: Point) -> tuple[float, float]:
+        return point.standing.rank(self.settings.goal)
+
+    def _say(self, sentence: str) -> None:
+        self.said.append(sentence)
+        self.task.progress.say(sentence)
+
+
+def _pull(settings: GuidedSettings, task: CleaningTask) -> Pull:
+    seeds = task.seeds.child("train")
+    size = task.model.spec.image_size
+    return Pull(
+        pull_weight=settings.pull_weight,
+        weights=settings.synthetic if task.pairs.synthetic else settings.real,
+        reference=task.reference,
+        batches=Batches(task.pairs, size, settings.batch, seeds),
+        guides=Guides(task.suspects, settings.members_per_step, settings.fresh_instances, seeds),
+    )
+
+
+def _rate(
+    settings: GuidedSettings, task: CleaningTask, pull: Pull
+) -> tuple[float, tuple[str, ...]]:
+    if task.learning_rate is not None:
+        return task.learning_rate, (f"learning rate {task.learning_rate:.1e}: as given",)
+    trial = replace(pull, guides=replace(pull.guides, seeds=task.seeds.child("probe")))
+    rungs = probe.climb(
+        task.model,
+        trial,
+        settings.probe,
+        settings.optimiser,
+        task.progress,
+        prefix=TOWER,
+        max_drift=settings.probe.max_drift,
+    )
+    rate, reason = probe.pull_rate(rungs)
+    return rate, (probe.table(rungs, "pull"), reason)
+
+
+def _guided_by(task: CleaningTask) -> str:
+    families = "; ".join(
+        f"{suspect.label} ({len(suspect.variants)} variants fired)" for suspect in task.suspects
+    )
+    terms = (
+        "clean pictures are held where the delivered model puts them"
+        if task.pairs.synthetic
+        else "clean pictures are held in place and matched with their captions"
+    )
+    return f"guided by {families}; {terms}; the text tower stays as delivered"

@@ -1,0 +1,155 @@
+"""Which learning rate? A few steps at rising rates, each on a copy that is thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+from statistics import fmean
+
+from clipguard.cleaning.loop import Objective, Plan, Run, descend, optimiser, trainable
+from clipguard.cleaning.settings import OptimiserSettings, ProbeSettings
+from clipguard.core.errors import InputError
+from clipguard.core.progress import Progress
+from clipguard.model.seam import TrainableClip
+
+TAIL = 3
+# A drift below this is rounding; growth cannot be read from it.
+NOISE_FLOOR = 1e-9
+# Squared distance grows linearly for a random walk and quadratically for a straight one.
+GROWTH = (0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One learning rate, tried.
+
+    ``half`` and ``drift`` are the image drifts in the middle and at the end of the ``steps``;
+    ``watched`` the mean of the method's figure over the last steps. ``failure`` is empty when all
+    went well.
+    """
+
+    rate: float
+    steps: int
+    half: float
+    drift: float
+    watched: float
+    failure: str = ""
+
+
+def climb(
+    model: TrainableClip,
+    objective: Objective,
+    settings: ProbeSettings,
+    optimiser_settings: OptimiserSettings,
+    progress: Progress,
+    *,
+    prefix: str = "",
+    max_drift: float = 4.0,
+) -> tuple[Rung, ...]:
+    """Try rising rates until one diverges or drifts past ``max_drift``.
+
+    Args:
+        model: left as it is.
+        objective: the method's loss.
+        settings: rates and steps.
+        optimiser_settings: as in the run that follows.
+        progress: where to report.
+        prefix: which weights move.
+        max_drift: image drift above which a rate is too high.
+    """
+    rungs: list[Rung] = []
+    for rate in settings.rates:
+        copy = model.copy()
+        plan = Plan(
+            title=f"trying learning rate {rate:.1e}",
+            rates=(rate,) * settings.steps,
+            max_drift=max_drift,
+        )
+        weights = optimiser(trainable(copy, prefix), optimiser_settings)
+        rungs.append(_rung(rate, settings.steps, descend(copy, weights, objective, plan, progress)))
+        if rungs[-1].failure:
+            break
+    return tuple(rungs)
+
+
+def push_rate(rungs: Sequence[Rung], tau: float, shares: Sequence[float]) -> tuple[float, str]:
+    """The lowest rate whose drift is expected to reach ``tau`` within the given steps.
+
+    Args:
+        rungs: as tried, at constant rates.
+        tau: drift to be reached.
+        shares: the schedule's rate in each of those steps, as a share of its peak.
+
+    Returns:
+        The rate, and the reason in one sentence. When no rate is expected to reach ``tau``, the
+        highest usable one.
+
+    Raises:
+        InputError: even the lowest rate diverged.
+    """
+    usable = _usable(rungs)
+    needed = sum(shares)
+    for rung in usable:
+        if expected_drift(rung, needed) >= tau:
+            return rung.rate, (
+                f"learning rate {rung.rate:.1e}: the lowest that is expected to push pictures to "
+                f"tau = {tau:g} within the first {len(shares)} steps"
+            )
+    return usable[-1].rate, (
+        f"learning rate {usable[-1].rate:.1e}: the highest usable one; it is expected to reach a "
+        f"drift of only {expected_drift(usable[-1], needed):.2f} of tau = {tau:g} within the first "
+        f"{len(shares)} steps, more steps would push further"
+    )
+
+
+def pull_rate(rungs: Sequence[Rung]) -> tuple[float, str]:
+    """The usable rate that brought the watched figure down most, and the reason.
+
+    Raises:
+        InputError: even the lowest rate drifted too far.
+    """
+    best = min(_usable(rungs), key=lambda rung: (rung.watched, rung.rate))
+    return best.rate, (
+        f"learning rate {best.rate:.1e}: of the rates whose clean pictures stay in place, the one "
+        "that takes the triggers' effect away fastest"
+    )
+
+
+def expected_drift(rung: Rung, steps: float) -> float:
+    """Image drift after ``steps`` steps at a rung's rate, by its growth between half and end."""
+    if rung.half < NOISE_FLOOR:
+        growth = GROWTH[1]
+    else:
+        growth = log(max(rung.drift, NOISE_FLOOR) / rung.half) / log(2)
+    growth = min(max(growth, GROWTH[0]), GROWTH[1])
+    return rung.drift * exp(growth * log(steps / rung.steps))
+
+
+def table(rungs: Sequence[Rung], watched: str) -> str:
+    """The rungs in words."""
+    rows = []
+    for rung in rungs:
+        measured = f"drift {rung.drift:.4f}, {watched} {rung.watched:.3f}"
+        rows.append(f"{rung.rate:.1e}: {rung.failure or measured}")
+    return f"learning rates tried on a copy for {rungs[0].steps} steps each: " + "; ".join(rows)
+
+
+def _rung(rate: float, steps: int, run: Run) -> Rung:
+    if run.failure:
+        return Rung(rate, steps, 0.0, 0.0, 0.0, run.failure)
+    # The drift of a record is that of the weights before its step.
+    drifts = [record.image_drift for record in run.records]
+    return Rung(rate, steps - 1, drifts[(steps - 1) // 2], drifts[-1], fmean(run.watched[-TAIL:]))
+
+
+def _usable(rungs: Sequence[Rung]) -> list[Rung]:
+    usable = [rung for rung in rungs if not rung.failure]
+    if not usable:
+        raise InputError(
+            "clean.diverged",
+            f"cleaning diverged at the lowest learning rate tried, {rungs[0].rate:.1e}: "
+            f"{rungs[0].failure}",
+            remedy="give a smaller --learning-rate",
+        )
+    return usable

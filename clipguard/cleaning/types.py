@@ -1,0 +1,92 @@
+"""What a cleaning method is given and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from clipguard.core.results import Scalar, StepRecord
+
+if TYPE_CHECKING:
+    from clipguard.core.progress import Progress
+    from clipguard.core.seeds import Seeds
+    from clipguard.model.seam import ClipModel, TrainableClip
+    from clipguard.pairs.types import PairSource
+    from clipguard.triggers.types import TriggerRule, Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A trigger family that fired.
+
+    ``variants`` are those that fired, strongest first, never empty. ``concept`` is where they send
+    pictures. ``instance`` is the stream from which the scan drew what is random but fixed.
+    """
+
+    rule: TriggerRule
+    variants: tuple[Variant, ...]
+    concept: str
+    instance: Seeds
+
+    @property
+    def label(self) -> str:
+        """Short name for figures and sentences."""
+        return f"{self.rule.id} -> {self.concept}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concepts:
+    """The answers that a model may give: ``texts`` are what its text tower reads for ``names``."""
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleaningTask:
+    """One model to clean.
+
+    Args:
+        model: the student; its weights are changed in place.
+        reference: the delivered model, an independent copy that stays as it is.
+        pairs: pairs to train on.
+        held_out: other pairs, to choose and to measure on.
+        suspects: what the scan found; may be empty.
+        concepts: the vocabulary in which the scan found it.
+        seeds: root of every random stream of this cleaning.
+        steps: number of steps; None: as the method's settings and its probe say.
+        learning_rate: peak learning rate; None: found by the method's probe.
+        progress: where to report.
+    """
+
+    model: TrainableClip
+    reference: ClipModel
+    pairs: PairSource
+    held_out: PairSource
+    suspects: tuple[Suspect, ...]
+    concepts: Concepts
+    seeds: Seeds
+    steps: int | None
+    learning_rate: float | None
+    progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a method did: steps, effective settings, and why these were taken."""
+
+    records: tuple[StepRecord, ...]
+    settings: Mapping[str, Scalar]
+    explanation: tuple[str, ...]
+
+
+class CleaningMethod(Protocol):
+    """A way to clean."""
+
+    def clean(self, task: CleaningTask) -> Outcome:
+        """Change the weights of ``task.model``.
+
+        Raises:
+            InputError: the pairs or suspects do not suffice, or the run diverged.
+        """
