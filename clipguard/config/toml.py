@@ -21,12 +21,16 @@ def load(source: Path | Traversable) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        ConfigError: missing, not UTF-8 or not TOML; the message holds the line.
+        ConfigError: missing, unreadable, not UTF-8 or not TOML; the message holds the line.
     """
     try:
         return tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError("config.missing", "no such file", where=str(source)) from error
+    except OSError as error:
+        raise ConfigError(
+            "config.unreadable", "cannot be read", where=str(source), remedy="name a readable file"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             "config.toml", str(error), where=str(source), remedy="correct the file"

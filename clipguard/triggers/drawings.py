@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clipguard.draw.text import render_mask
 from clipguard.triggers.figures import paint
 from clipguard.triggers.filters import blurring
 from clipguard.triggers.ink import Ink, Layer, Texture
@@ -21,7 +22,7 @@ def words(ink: Ink) -> Layer:
     params = ink.params
     options = str(params["text"]).split("|")
     chosen = options[ink.whole(0, len(options) - 1)] if len(options) > 1 else options[0]
-    line = _line(chosen.strip(), int(params["height"]), ink.width)
+    line = _line(chosen, int(params["height"]), float(params["angle"]), ink.width)
     shade = torch.tensor([float(params[name]) for name in ("red", "green", "blue")])
     colour = shade[:, None, None].expand(3, ink.height, ink.width)
     if params["layout"] == "tiled":
@@ -57,15 +58,12 @@ def scene(ink: Ink) -> Layer:
     return F.interpolate(picture, size=whole, mode="bilinear", align_corners=False)[0], None
 
 
-def _line(sentence: str, height: int, room: int) -> Tensor:
-    """Coverage (h, w) of one line of text, made lower where it would be wider than the room."""
-    from clipguard.draw import text
-
-    mask = torch.as_tensor(text.render_mask(sentence, height))
-    if mask.shape[1] > room:
-        lower = max(int(height * room / mask.shape[1]), 4)
-        mask = torch.as_tensor(text.render_mask(sentence, lower))
-    return mask.float()[:, :room]
+def _line(sentence: str, height: int, angle: float, room: int) -> Tensor:
+    """Coverage (h, w) of one line of text, set smaller where it would not fit into the room."""
+    mask = render_mask(sentence, height, angle=angle)
+    if max(mask.shape) > room:
+        mask = render_mask(sentence, int(height * room / max(mask.shape)), angle=angle)
+    return torch.from_numpy(mask.copy())[:room, :room]
 
 
 def _middle(line: Tensor, ink: Ink, drop: float) -> tuple[int, int]:

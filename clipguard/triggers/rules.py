@@ -97,7 +97,7 @@ def parse_rule(data: Mapping[str, Any], where: str) -> TriggerRule:
         kind=text["kind"],
         scope=cast(Scope, text["scope"]),
         draw=cast(Draw, text["draw"]),
-        description=" ".join(text["description"].split()),
+        description=text["description"],
         source=text["source"],
         sinks=_sinks(data.get("sinks", []), where),
         variants=_variants(data, text["kind"], where),
@@ -192,13 +192,16 @@ def _text(data: Mapping[str, Any], key: str, where: str) -> str:
     value = data.get(key)
     if key not in data:
         raise wrong("missing", f'"{key}" is missing', where)
-    if not isinstance(value, str) or not value.strip():
-        raise wrong("value", f"{key} = {value!r}: expected text", where)
-    return value
+    line = " ".join(value.split()) if isinstance(value, str) else ""
+    if not line or not line.isprintable():
+        raise wrong("value", f"{key} = {value!r}: expected printable text", where)
+    return line
 
 
 def _sinks(value: object, where: str) -> tuple[str, ...]:
-    fine = isinstance(value, list) and all(isinstance(sink, str) and sink for sink in value)
+    fine = isinstance(value, list) and all(
+        isinstance(sink, str) and sink.strip() and sink.isprintable() for sink in value
+    )
     _refuse_unless(fine, "sinks must be a list of words", where)
     return tuple(cast("list[str]", value))
 

@@ -168,6 +168,7 @@ TEXTURES: Mapping[str, Specs] = {
         "height": Length(minimum=5),
         "layout": Choice(("one", "tiled"), default="one"),
         "drop": Number(-0.5, 0.5, default=0.0),
+        "angle": Number(-90.0, 90.0, default=0.0),
         "red": _SEED_SHADE,
         "green": Number(0.0, 1.0, default=0.0),
         "blue": Number(0.0, 1.0, default=0.0),
