@@ -10,9 +10,9 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
-    """Escape what could move a cursor, hide or reorder text; cut to ``limit`` characters.
+    r"""Escape what could move a cursor, hide or reorder text; cut to ``limit`` characters.
 
-    An escape is never cut in half, and undecodable bytes of a file name appear as ``\\xNN``.
+    An escape is never cut in half, and undecodable bytes of a file name appear as ``\xNN``.
     """
     shown: list[str] = []
     length = 0

@@ -1,0 +1,39 @@
+"""Files that appear together or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clipguard.core import atomic
+from clipguard.core.results import Artifact
+
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A hidden folder below ``folder``, whose files move up when the block ends well.
+
+    Raises:
+        MachineError: the folder cannot be made or written.
+    """
+    with atomic.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=atomic.PREFIX) as name:
+            yield Path(name)
+            for file in sorted(Path(name).iterdir()):
+                os.replace(file, folder / file.name)
+
+
+def artifact(path: Path) -> Artifact:
+    """Name, digest and size of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return Artifact(name=path.name, sha256=digest.hexdigest(), size_bytes=path.stat().st_size)

@@ -1,0 +1,80 @@
+"""The open_clip folder: weights as safetensors and the configuration that rebuilds the model.
+
+``open_clip.create_model_and_transforms("local-dir:FOLDER")`` opens it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from clipguard.core.results import Artifact, Export
+from clipguard.export.files import artifact, staged
+from clipguard.model.seam import ClipSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "open_clip_model.safetensors"
+CONFIG = "open_clip_config.json"
+# How every picture is brought to size, here and by open_clip.
+RESIZING = {"interpolation": "bicubic", "resize_mode": "shortest"}
+
+
+class Stored(Protocol):
+    """A model that gives its tensors away; every ``TrainableClip`` does."""
+
+    @property
+    def spec(self) -> ClipSpec:
+        """The model's facts."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """All tensors under open_clip names."""
+
+
+def write_open_clip_folder(model: Stored, folder: Path) -> tuple[Export, ...]:
+    """Write weights in float32 and configuration; equal models give equal bytes.
+
+    Args:
+        model: tensors under open_clip names, and the facts about the model.
+        folder: where the two files go; made when it is missing.
+
+    Raises:
+        MachineError: the folder cannot be written.
+    """
+    with staged(folder) as staging:
+        (staging / CONFIG).write_bytes(config_bytes(model.spec))
+        _write_weights(model.state(), staging / WEIGHTS)
+        # safetensors makes files that their owner alone can read.
+        shutil.copymode(staging / CONFIG, staging / WEIGHTS)
+        written = (artifact(staging / WEIGHTS), artifact(staging / CONFIG))
+    weights, config = written
+    return _export(weights, "open_clip.weights"), _export(config, "open_clip.config")
+
+
+def config_bytes(spec: ClipSpec) -> bytes:
+    """``open_clip_config.json`` of a model."""
+    preprocess = {"mean": list(spec.mean), "std": list(spec.std), **RESIZING}
+    plain = {"model_cfg": dict(spec.config), "preprocess_cfg": preprocess}
+    return (json.dumps(plain, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Tensors that share memory are written once for each name, so that any reader finds both."""
+    from safetensors.numpy import save_file
+
+    arrays = {}
+    for name, value in sorted(state.items()):
+        whole = value.detach().cpu()
+        whole = whole.float() if whole.is_floating_point() else whole
+        arrays[name] = whole.contiguous().numpy()
+    # One entry only: the header keeps metadata in an order that is not fixed.
+    save_file(arrays, path, metadata={"clipguard": version("clipguard")})
+
+
+def _export(written: Artifact, kind: str) -> Export:
+    return Export(artifact=written, kind=kind, min_cosine=None, max_abs_difference=None, compared=0)
