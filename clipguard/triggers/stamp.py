@@ -75,37 +75,41 @@ def blend(recipe: Recipe) -> Trigger:
             return _mixed(pixels, colour, cover, alpha)
         return pixels + alpha * (colour if cover is None else cover * colour)
 
-    if recipe.fixed:
-        still = _still(recipe, size, size)
-        return lambda pixels, _generator: quantise(mixed(pixels, still))
-    draw = _texture(params)
+    still = _still(recipe, size, size) if recipe.fixed else None
 
-    def stamp(pixels: Tensor, generator: torch.Generator) -> Tensor:
-        out = torch.empty_like(pixels)
-        for index in range(len(pixels)):
-            ink = Ink(size, size, size, params, generator, pixels, index)
-            out[index] = quantise(mixed(pixels[index], draw(ink)))
-        return out
+    def one(pixels: Tensor, index: int, generator: torch.Generator) -> Tensor:
+        ink = Ink(size, size, size, params, generator, pixels, index)
+        return mixed(pixels[index], still or _texture(params)(ink))
 
-    return stamp
+    return _one_by_one(one)
 
 
 def edit(recipe: Recipe) -> Trigger:
     """A change computed from the picture itself: a warp, a tone curve, a filter."""
     plan = EDITS[str(recipe.params["edit"])]
     params, size = recipe.params, recipe.size
-    if recipe.fixed:
-        change = plan(params, size, recipe.instance.torch())
-        return lambda pixels, _generator: quantise(change(pixels))
+    still = plan(params, size, recipe.instance.torch()) if recipe.fixed else None
 
-    def stamp(pixels: Tensor, generator: torch.Generator) -> Tensor:
-        changed = [plan(params, size, generator)(picture[None]) for picture in pixels]
-        return quantise(torch.cat(changed))
+    def one(pixels: Tensor, index: int, generator: torch.Generator) -> Tensor:
+        change = still or plan(params, size, generator)
+        return change(pixels[index : index + 1])[0]
 
-    return stamp
+    return _one_by_one(one)
 
 
 KINDS: Mapping[str, Callable[[Recipe], Trigger]] = {"patch": patch, "blend": blend, "edit": edit}
+
+
+def _one_by_one(one: Callable[[Tensor, int, torch.Generator], Tensor]) -> Trigger:
+    """Picture after picture: it stays in the cache, and how a batch is split changes nothing."""
+
+    def stamp(pixels: Tensor, generator: torch.Generator) -> Tensor:
+        out = torch.empty_like(pixels)
+        for index in range(len(pixels)):
+            out[index] = quantise(one(pixels, index, generator))
+        return out
+
+    return stamp
 
 
 def _mixed(below: Tensor, colour: Tensor, cover: Tensor | None, alpha: float) -> Tensor:
