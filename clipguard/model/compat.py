@@ -89,13 +89,34 @@ def require_torch(version: str) -> None:
         )
 
 
+def require_device(name: str) -> None:
+    """Refuse a device that cannot be computed on here.
+
+    Raises:
+        MachineError: torch does not know it, or it is not there.
+    """
+    try:
+        torch.ones(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise MachineError(
+            "env.device",
+            f"torch cannot compute there: {str(error).splitlines()[0]}",
+            where=f"--device {name}",
+            remedy="choose another, such as cpu",
+        ) from error
+
+
 def _load_operators(folder: Path) -> str:
     """Load torchvision's compiled libraries; why one could not be loaded, else an empty string."""
-    cause = ""
-    for suffix in dict.fromkeys((*EXTENSION_SUFFIXES, ".so", ".pyd")):
-        for library in sorted(folder.glob(f"_C*{suffix}")):
-            try:
-                torch.ops.load_library(library)
-            except OSError as error:
-                cause = str(error.__cause__ or error)
-    return cause
+    suffixes = dict.fromkeys((*EXTENSION_SUFFIXES, ".so", ".pyd"))
+    libraries = sorted({file for suffix in suffixes for file in folder.glob(f"_C*{suffix}")})
+    causes = [_load(library) for library in libraries]
+    return next(filter(None, causes), "")
+
+
+def _load(library: Path) -> str:
+    try:
+        torch.ops.load_library(library)
+    except OSError as error:  # the outer message only says that it could not be loaded
+        return str(error.__cause__ or error)
+    return ""

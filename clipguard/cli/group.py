@@ -1,0 +1,79 @@
+"""The top-level command: its help is a table, so that showing it imports no command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+
+import clipguard
+from clipguard.cli import options
+from clipguard.core.exits import Exit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a command lives (``module:object``) and its line in the help."""
+
+    target: str
+    help: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "scan": Entry("clipguard.cli.scan:command", "Probe a checkpoint for backdoors."),
+    "clean": Entry("clipguard.cli.clean:command", "Repair a checkpoint and export it."),
+    "audit": Entry("clipguard.cli.audit:command", "Scan, clean when needed, export and report."),
+    "demo": Entry("clipguard.cli.demo:command", "Audit a clean and a backdoored example."),
+    "inspect": Entry("clipguard.cli.inspect:command", "Tell what a checkpoint holds."),
+    "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),
+    "rules": Entry("clipguard.cli.rules:command", "List the trigger families."),
+    "explain": Entry("clipguard.cli.explain:command", "Explain an ID."),
+    "schema": Entry("clipguard.cli.schema:command", "Print the JSON Schema of results."),
+    "doctor": Entry("clipguard.cli.doctor:command", "Say whether clipguard can work here."),
+}
+
+
+class TableGroup(click.Group):
+    """A group whose commands are looked up in :data:`COMMANDS` and imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The imported command; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].target.partition(":")
+        command = getattr(import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name].target} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table and the exit codes."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), code.meaning) for code in Exit])
+
+
+@click.group(
+    "clipguard",
+    cls=TableGroup,
+    context_settings={
+        "auto_envvar_prefix": "CLIPGUARD",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@options.speaking
+@click.version_option(clipguard.__version__, "--version", message="clipguard %(version)s")
+def group() -> None:
+    """Scan CLIP checkpoints for backdoors, clean them, and prove both.
+
+    Answers go to stdout, messages and progress to stderr. Every option can also be set by an
+    environment variable (CLIPGUARD_COMMAND_OPTION) or in clipguard.toml.
+    """

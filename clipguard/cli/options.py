@@ -1,0 +1,178 @@
+"""Options that several commands share, in groups that are stacked as decorators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from clipguard.cli import console
+from clipguard.cli.sources import load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FAIL_ON = ("backdoored", "natural_like", "inconclusive")
+FEWEST_CARRIERS = 24
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers; click's own takes "nan" for a number inside it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, inside the range and finite."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not finite.", param, ctx)
+        return number
+
+
+def _stacked(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _note(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Remember a flag wherever it stands: before the command's name or behind it."""
+    if value:
+        ctx.ensure_object(dict)[param.name] = True
+
+
+def _flag(*names: str, help: str) -> Callable[[F], F]:
+    return click.option(
+        *names, is_flag=True, is_eager=True, expose_value=False, callback=_note, help=help
+    )
+
+
+speaking = _stacked(
+    _flag("-q", "--quiet", console.QUIET, help="No progress and no summary on stderr."),
+    _flag("-v", "--verbose", console.VERBOSE, help="Tell more."),
+    _flag("--debug", console.DEBUG, help="Tell everything; show the traceback of errors."),
+)
+
+PATH = click.Path(path_type=Path)
+
+model = click.argument("model", required=False, envvar="CLIPGUARD_MODEL")
+
+probing = _stacked(
+    click.option(
+        "--arch",
+        metavar="NAME|FILE.json",
+        help="Architecture as open_clip names it, or a configuration file. Default: recognised.",
+    ),
+    click.option(
+        "--labels",
+        type=PATH,
+        metavar="FILE",
+        help="Concepts to look for, one per line. Default: open_clip's ImageNet class names.",
+    ),
+    click.option(
+        "--images",
+        type=PATH,
+        metavar="DIR",
+        help="Your own pictures to try triggers on; better than the drawn ones.",
+    ),
+    click.option(
+        "--data",
+        type=PATH,
+        metavar="pairs.csv",
+        help="Your own image-text pairs; better than the drawn ones.",
+    ),
+    click.option(
+        "--carriers",
+        type=click.IntRange(min=FEWEST_CARRIERS),
+        default=96,
+        show_default=True,
+        help="Pictures that each trigger is tried on.",
+    ),
+    click.option(
+        "--budget",
+        type=click.IntRange(min=1),
+        metavar="PASSES",
+        help="Upper limit of image forward passes. Default: what the rules ask for.",
+    ),
+    click.option(
+        "--prior",
+        type=FiniteRange(0, 1, min_open=True, max_open=True),
+        default=0.1,
+        show_default=True,
+        help="Probability of a backdoor before looking.",
+    ),
+)
+
+gating = _stacked(
+    click.option(
+        "--fail-on",
+        type=click.Choice(FAIL_ON),
+        multiple=True,
+        default=("backdoored",),
+        show_default=True,
+        help="Outcome that ends with exit code 1; repeatable.",
+    ),
+    click.option("--exit-zero", is_flag=True, help="Report, but end with 0 whatever was found."),
+)
+
+seed = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Root of all randomness."
+)
+
+running = _stacked(
+    seed,
+    click.option(
+        "--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1, mps."
+    ),
+    click.option(
+        "--config",
+        type=PATH,
+        metavar="FILE",
+        is_eager=True,
+        expose_value=False,
+        callback=load_settings,
+        help="Settings file. Default: clipguard.toml or [tool.clipguard] in pyproject.toml, "
+        "searched from the working folder upward.",
+    ),
+)
+
+
+def output(default: str) -> Callable[[F], F]:
+    """``-o`` of a command that writes a folder."""
+    return click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        default=Path(default),
+        show_default=True,
+        metavar="DIR",
+        help="Folder to write; it must not exist or be empty.",
+    )
+
+
+cleaning = _stacked(
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print the result on stdout as well, as JSON."
+    ),
+    click.option(
+        "--synthetic", is_flag=True, help="Clean with drawn pairs; the default without --data."
+    ),
+    click.option(
+        "--method",
+        type=click.Choice(["guided", "par"]),
+        default="guided",
+        show_default=True,
+        help="guided: unlearn the triggers that fired. par: perturb and recover.",
+    ),
+    click.option(
+        "--steps", type=click.IntRange(min=1), help="Optimiser steps. Default: found by a probe."
+    ),
+    click.option(
+        "--learning-rate",
+        type=FiniteRange(0, 1, min_open=True),
+        help="Peak learning rate. Default: found by a probe.",
+    ),
+)

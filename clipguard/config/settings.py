@@ -1,0 +1,149 @@
+"""The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
+
+Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]`` and
+``[audit]`` for one command. The file is searched from the working folder upward to the root of
+the repository, never from the folder of the model: the subject must not set its own exam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from clipguard.config import toml
+from clipguard.core.errors import ConfigError
+
+FILE = "clipguard.toml"
+PROJECT = "pyproject.toml"
+
+_SCAN = {
+    "model": "path",
+    "arch": "name or path",
+    "labels": "path",
+    "images": "path",
+    "data": "path",
+    "carriers": "integer",
+    "budget": "integer",
+    "prior": "number",
+    "fail_on": "list of names",
+    "exit_zero": "true or false",
+    "seed": "integer",
+    "device": "name",
+}
+_CLEAN = {
+    **_SCAN,
+    "output": "path",
+    "synthetic": "true or false",
+    "method": "name",
+    "steps": "integer",
+    "learning_rate": "number",
+}
+KNOWN: Mapping[str, Mapping[str, str]] = {"scan": _SCAN, "clean": _CLEAN, "audit": _CLEAN}
+"""Command -> key -> kind of value. The keys are those of the command's options."""
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "path": (str,),
+    "name": (str,),
+    "name or path": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "true or false": (bool,),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a settings file says, per command, with paths resolved against the file's folder."""
+
+    path: Path
+    values: Mapping[str, Mapping[str, Any]]
+
+
+def find(start: Path) -> Path | None:
+    """The settings file that holds for work done in ``start``; None when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+        if _mentions_clipguard(folder / PROJECT):
+            return folder / PROJECT
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def read(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        ConfigError: no TOML, an unknown key or command, or a value of the wrong kind.
+    """
+    tables = toml.load(path)
+    if path.name == PROJECT:
+        tables = tables.get("tool", {}).get("clipguard", {})
+    shared = {key: value for key, value in tables.items() if key not in KNOWN}
+    known_anywhere = {**_SCAN, **_CLEAN}
+    _check(shared, known_anywhere, path, extra=tuple(KNOWN))
+    values = {}
+    for command, known in KNOWN.items():
+        own = tables.get(command, {})
+        if not isinstance(own, dict):
+            raise _wrong(path, command, "a table")
+        _check(own, known, path, prefix=f"{command}.")
+        merged = {**{key: value for key, value in shared.items() if key in known}, **own}
+        values[command] = {
+            key: _resolved(value, known[key], path.parent) for key, value in merged.items()
+        }
+    return Settings(path, values)
+
+
+def _mentions_clipguard(path: Path) -> bool:
+    """Other people's broken project files are none of our business."""
+    try:
+        return "tool.clipguard" in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _check(
+    given: Mapping[str, Any],
+    known: Mapping[str, str],
+    path: Path,
+    *,
+    prefix: str = "",
+    extra: tuple[str, ...] = (),
+) -> None:
+    for key, value in given.items():
+        if key not in known:
+            near = get_close_matches(key, [*known, *extra], n=1, cutoff=0.0)[0]
+            raise ConfigError(
+                "config.unknown_key",
+                f"unknown setting {prefix}{key}",
+                where=str(path),
+                remedy=f"the nearest name is {near}",
+            )
+        if not _fits(value, known[key]):
+            raise _wrong(path, prefix + key, known[key])
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == "list of names":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    wanted = _TYPES[kind]
+    return isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
+
+
+def _wrong(path: Path, key: str, kind: str) -> ConfigError:
+    return ConfigError(
+        "config.wrong_type", f"{key} has the wrong type", where=str(path), remedy=f"give {kind}"
+    )
+
+
+def _resolved(value: Any, kind: str, folder: Path) -> Any:
+    if kind == "path":
+        return str(folder / value)
+    if kind == "name or path" and value.endswith(".json"):
+        return str(folder / value)
+    return value
