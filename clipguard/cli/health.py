@@ -36,7 +36,7 @@ TIMEOUT = 300  # seconds for all packages; a cold disk makes the first import of
 
 @dataclass(frozen=True)
 class Item:
-    """One thing examined: its name, whether it works, its version or place, and the cause if not."""
+    """One thing examined: name, whether it works, version or place, and the cause if not."""
 
     name: str
     works: bool
@@ -85,7 +85,7 @@ def _threads() -> str:
 
 
 def _packages(names: Sequence[str]) -> list[Item]:
-    """Try packages in one child; when it dies, blame the package in hand and go on with the rest."""
+    """Try packages in a child; when it dies, blame the package in hand and go on behind it."""
     found: list[Item] = []
     while len(found) < len(names):
         found += _child(names[len(found) :])
@@ -119,10 +119,12 @@ def _ending(code: int) -> str:
 
 def _data(name: str) -> Item:
     folder = getattr(resources, name)()
-    count = resources.count(folder)
-    return Item(
-        f"{name}/", count > 0, f"{count} files", "" if count else "missing from the install"
-    )
+    try:
+        count = sum(not entry.name.startswith("_") for entry in folder.iterdir())
+    except OSError:
+        count = 0
+    detail = "" if count else "missing from the installation"
+    return Item(f"{name}/", count > 0, f"{count} entries", detail)
 
 
 def _settings(folder: Path) -> Item:

@@ -1,4 +1,4 @@
-"""Uses packages and tells how it went, one JSON line each; run as a child of ``clipguard doctor``."""
+"""Uses packages and tells how it went, one JSON line each: the child of ``clipguard doctor``."""
 
 from __future__ import annotations
 
