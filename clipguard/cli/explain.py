@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clipguard.cli import options
 from clipguard.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SAMPLE_SIDE = 224
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a picture that shows the trigger, as PNG.",
 )
+@options.speaking
 def command(identifier: str, sample: Path | None) -> None:
     """Explain a trigger family, a check, a finding or an error by its ID.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clipguard.cli import options
+
 if TYPE_CHECKING:
     from clipguard.triggers.types import TriggerRule
 
@@ -23,6 +25,7 @@ _HEAD = ("id", "cluster", "title", "draw", "variants", "source")
     type=click.Path(path_type=Path),
     help="List the families of your own TOML file instead, and check it.",
 )
+@options.speaking
 def command(as_json: bool, cluster: str | None, own: Path | None) -> None:
     """List the trigger families.
 
