@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -84,5 +84,4 @@ def _plain(name: str, value: Any) -> Scalar:
         return ",".join(sorted(value))
     if value is not None and (name in {"model", "arch"} or isinstance(value, Path)):
         return os.path.basename(os.path.abspath(value))
-    result: Scalar = value
-    return result
+    return cast(Scalar, value)

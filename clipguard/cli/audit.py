@@ -18,7 +18,7 @@ from clipguard.cli import options
 @options.running
 @options.speaking
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, **_: Any) -> int:
+def command(ctx: click.Context, /, as_json: bool, **_: Any) -> int:
     """Scan, clean when needed, export and report.
 
     The exit code speaks of the model that may be used afterwards: 0 as well when the delivered

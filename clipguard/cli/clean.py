@@ -18,7 +18,7 @@ from clipguard.cli import options
 @options.running
 @options.speaking
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, **_: Any) -> int:
+def command(ctx: click.Context, /, as_json: bool, **_: Any) -> int:
     """Repair a checkpoint and export it.
 
     Scans the model, cleans it with image-text pairs, writes open_clip weights and an ONNX pair,

@@ -94,7 +94,7 @@ def _packages(names: Sequence[str]) -> list[Item]:
 
 def _child(names: Sequence[str]) -> list[Item]:
     """Items for at least the first of ``names``."""
-    call = [sys.executable, "-m", "clipguard.cli.trial", *names]
+    call = [sys.executable, "-m", "clipguard.model.trial", *names]
     try:
         done = subprocess.run(call, capture_output=True, timeout=TIMEOUT, check=False)  # noqa: S603 - our own module, names from a constant
         output, ending = done.stdout, _ending(done.returncode)

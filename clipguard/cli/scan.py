@@ -27,7 +27,7 @@ from clipguard.cli import console, options
 @options.running
 @options.speaking
 @click.pass_context
-def command(ctx: click.Context, output: Path | None, html: Path | None, **_: Any) -> int:
+def command(ctx: click.Context, /, output: Path | None, html: Path | None, **_: Any) -> int:
     """Probe a checkpoint for backdoors.
 
     Replays known triggers on pictures that the model recognises, and judges what they do. The

@@ -1,4 +1,7 @@
-"""Uses packages and tells how it went, one JSON line each: the child of ``clipguard doctor``."""
+"""Uses packages and tells how it went, one JSON line each: the child of ``clipguard doctor``.
+
+It lives behind the seam, the only place that may import them.
+"""
 
 from __future__ import annotations
 
