@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from clipguard.cleaning.settings import GuidedSettings, ParSettings, load
+from clipguard.cleaning.options import GuidedSettings, ParSettings, load
 from clipguard.core.errors import UsageError
 
 if TYPE_CHECKING:

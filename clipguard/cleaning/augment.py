@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from clipguard.cleaning.settings import AugmentSettings
+from clipguard.cleaning.options import AugmentSettings
 
 
 def augment(

@@ -18,14 +18,14 @@ from clipguard.pairs.types import PairBatch, PairSource
 from clipguard.triggers import build
 
 
-def development(held_out: PairSource) -> range:
+def development(held_out: PairSource) -> list[int]:
     """The half of the held-out pairs that a method may choose by."""
-    return range(0, len(held_out), 2)
+    return _shuffled(len(held_out))[0::2]
 
 
-def judged(held_out: PairSource) -> range:
+def judged(held_out: PairSource) -> list[int]:
     """The other half, which only :func:`effect` sees."""
-    return range(1, len(held_out), 2)
+    return _shuffled(len(held_out))[1::2]
 
 
 def effect(
@@ -80,6 +80,12 @@ def effect(
             _share(f"base_rate:{name}", clean[others] == target),
         ]
     return (*found, _share("agreement", clean == own), *_drifts(images, texts))
+
+
+def _shuffled(count: int) -> list[int]:
+    """One order for each count: sources sorted by class must not decide what the halves hold."""
+    order: list[int] = Seeds(0).child("halves", count).numpy().permutation(count).tolist()
+    return order
 
 
 def _stamped(suspect: Suspect, pairs: PairBatch, seeds: Seeds) -> Tensor:

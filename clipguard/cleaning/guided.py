@@ -9,7 +9,6 @@ contrastive loss on drawn pictures would cost more accuracy than the backdoor do
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 
 import torch
 from torch import Tensor
@@ -20,8 +19,8 @@ from clipguard.cleaning.dev import Dev, Standing
 from clipguard.cleaning.guides import Guides
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
 from clipguard.cleaning.losses import clip_loss, drift
+from clipguard.cleaning.options import GuidedSettings, TermWeights, flat
 from clipguard.cleaning.schedule import warm_cosine
-from clipguard.cleaning.settings import GuidedSettings, TermWeights, flat
 from clipguard.cleaning.types import CleaningTask, Outcome
 from clipguard.core.errors import InputError
 from clipguard.core.results import StepRecord
@@ -57,7 +56,6 @@ class Guided:
             task.progress.say(sentence)
         rounds = Rounds(self.settings, task, pull, rate)
         rounds.run()
-        rounds.trim()
         return Outcome(
             records=tuple(rounds.records),
             settings=flat(self.settings) | {"steps": rounds.taken, "learning_rate": rate},
@@ -112,52 +110,56 @@ class Rounds:
         self.records: list[StepRecord] = []
         self.said: list[str] = []
         self.taken = 0
-        self.start = self._here("as delivered")
-        self.best = self.start
+        self.delivered = self._here("as delivered")
 
     def run(self) -> None:
-        """Go on until the goal or the last step is reached; the model then holds the best point."""
+        """Go on until the goal or the last step; the model then holds the best point.
+
+        The delivered weights are no candidate: they fired in the scan, whatever they do here.
+        """
         limit = self.task.steps or self.settings.round_steps * self.settings.max_rounds
         mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
-        rounds = ceil(limit / self.settings.round_steps)
-        for number in range(1, rounds + 1):
-            steps = min(self.settings.round_steps, limit - self.taken)
-            plan = Plan(
-                title=f"guided cleaning, round {number} of at most {rounds}",
-                rates=warm_cosine(steps, self.rate, self.settings.warm_up),
-                first=self.taken,
-                max_drift=self.settings.max_drift,
-                log_every=self.settings.log_every,
-                watched="pull",
-            )
-            run = descend(self.task.model, mover, self.pull, plan, self.task.progress)
-            self.records += run.require(REMEDY).records
-            self.taken += steps
-            point = self._here(f"round {number}")
-            self.best = min(self.best, point, key=self._rank)
-            if point.standing.success <= self.settings.goal:
-                break
-        self._load(self.best.weights)
-        reached = self.best.standing.success <= self.settings.goal
-        verdict = "reaches" if reached else "is the best, but misses"
-        self._say(f"{self.best.name} {verdict} the goal of attack success {self.settings.goal:g}")
+        points: list[Point] = []
+        while self.taken < limit and not (points and self._reaches(points[-1])):
+            self._descend(mover, min(self.settings.round_steps, limit - self.taken))
+            points.append(self._here(f"after {self.taken} steps"))
+        best = min(points, key=lambda point: point.standing.rank(self.settings.goal))
+        self._load(best.weights)
+        verdict = "reaches" if self._reaches(best) else "is the best point, but misses,"
+        self._say(f"{best.name} {verdict} the goal of attack success {self.settings.goal:g}")
+        if self._reaches(best):
+            self._trim(best)
 
-    def trim(self) -> None:
-        """Go back a little towards the delivered weights where that still reaches the goal."""
-        if self.best is self.start or self.best.standing.success > self.settings.goal:
-            return
+    def _descend(self, mover: torch.optim.Optimizer, steps: int) -> None:
+        plan = Plan(
+            title="guided cleaning",
+            rates=warm_cosine(steps, self.rate, self.settings.warm_up),
+            first=self.taken,
+            max_drift=self.settings.max_drift,
+            log_every=self.settings.log_every,
+            watched="pull",
+        )
+        run = descend(self.task.model, mover, self.pull, plan, self.task.progress)
+        self.records += run.require(REMEDY).records
+        self.taken += steps
+
+    def _trim(self, best: Point) -> None:
+        """Go back a little towards the delivered weights where that costs no attack success."""
         for share in sorted(self.settings.trim):
-            self._load(
-                {
-                    name: torch.lerp(self.start.weights[name], weight, share)
-                    for name, weight in self.best.weights.items()
-                }
-            )
+            between = {
+                name: torch.lerp(self.delivered.weights[name], weight, share)
+                for name, weight in best.weights.items()
+            }
+            self._load(between)
             point = self._here(f"{share:.2f} of the way")
-            if point.standing.success <= self.settings.goal:
-                self._say(f"kept {point.name}: it still reaches the goal and changes less")
+            if point.standing.success <= best.standing.success:
+                self._say(f"kept {point.name}: the trigger works no better and less has changed")
                 return
-        self._load(self.best.weights)
+        self._load(best.weights)
+        self._say(f"kept {best.name}: going back towards the delivered weights helps the trigger")
+
+    def _reaches(self, point: Point) -> bool:
+        return point.standing.success <= self.settings.goal
 
     def _here(self, name: str) -> Point:
         weights = {
@@ -171,9 +173,6 @@ class Rounds:
         with torch.no_grad():
             for name, weight in trainable(self.task.model, TOWER):
                 weight.copy_(weights[name])
-
-    def _rank(self, point: Point) -> tuple[float, float]:
-        return point.standing.rank(self.settings.goal)
 
     def _say(self, sentence: str) -> None:
         self.said.append(sentence)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from clipguard.cleaning.settings import OptimiserSettings
+from clipguard.cleaning.options import OptimiserSettings
 from clipguard.core.errors import InputError
 from clipguard.core.progress import Progress
 from clipguard.core.results import StepRecord

@@ -15,8 +15,8 @@ from clipguard.cleaning.augment import augment
 from clipguard.cleaning.batches import Batches
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
 from clipguard.cleaning.losses import par_loss
+from clipguard.cleaning.options import ParSettings, flat
 from clipguard.cleaning.schedule import push_then_recover
-from clipguard.cleaning.settings import ParSettings, flat
 from clipguard.cleaning.types import CleaningTask, Outcome
 from clipguard.core.seeds import Seeds
 from clipguard.model.seam import ClipModel, TrainableClip

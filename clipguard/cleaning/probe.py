@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import acos, cos, log, pi
 from statistics import fmean
 
 from clipguard.cleaning.loop import Objective, Plan, Run, descend, optimiser, trainable
-from clipguard.cleaning.settings import OptimiserSettings, ProbeSettings
+from clipguard.cleaning.options import OptimiserSettings, ProbeSettings
 from clipguard.core.errors import InputError
 from clipguard.core.progress import Progress
 from clipguard.model.seam import TrainableClip
 
 TAIL = 3
-# A drift below this is rounding; growth cannot be read from it.
-NOISE_FLOOR = 1e-9
-# Squared distance grows linearly for a random walk and quadratically for a straight one.
-GROWTH = (0.5, 2.0)
+# An angle below this is rounding; growth cannot be read from it.
+NOISE_FLOOR = 1e-4
+# Distance grows with the root of time for a random walk and with time for a straight one.
+GROWTH = (0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,21 @@ def pull_rate(rungs: Sequence[Rung]) -> tuple[float, str]:
 
 
 def expected_drift(rung: Rung, steps: float) -> float:
-    """Image drift after ``steps`` steps at a rung's rate, by its growth between half and end."""
-    if rung.half < NOISE_FLOOR:
-        growth = GROWTH[1]
-    else:
-        growth = log(max(rung.drift, NOISE_FLOOR) / rung.half) / log(2)
+    """Image drift after ``steps`` steps at a rung's rate.
+
+    The angle between delivered and cleaned embedding is taken to go on growing with the power of
+    time that it had between half and end; unlike the squared distance, it does not level off by
+    geometry alone.
+    """
+    half, end = _angle(rung.half), _angle(rung.drift)
+    growth = log(end / half) / log(2) if half > NOISE_FLOOR else GROWTH[1]
     growth = min(max(growth, GROWTH[0]), GROWTH[1])
-    return rung.drift * exp(growth * log(steps / rung.steps))
+    return 2 - 2 * cos(min(end * (steps / rung.steps) ** growth, pi))
+
+
+def _angle(drift: float) -> float:
+    """Squared distance of unit vectors as an angle, 0..pi."""
+    return acos(min(max(1 - drift / 2, -1.0), 1.0))
 
 
 def table(rungs: Sequence[Rung], watched: str) -> str:

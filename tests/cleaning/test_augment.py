@@ -1,0 +1,51 @@
+"""Noise and erased squares."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import torch
+
+from clipguard.cleaning import options
+from clipguard.cleaning.augment import augment
+from clipguard.cleaning.options import AugmentSettings
+from clipguard.core.seeds import Seeds
+
+FILL = (0.2, 0.4, 0.6)
+SHIPPED = options.load("par", options.ParSettings).augment
+PIXELS = torch.full((400, 3, 32, 32), 0.5)
+
+
+def changed(**values: float) -> torch.Tensor:
+    chosen: AugmentSettings = msgspec.structs.replace(SHIPPED, **values)
+    return augment(PIXELS, chosen, FILL, Seeds(0).torch())
+
+
+def test_noise_is_signed_and_hits_half_of_the_pictures() -> None:
+    noisy = changed(erase_probability=0.0)
+    touched = (noisy != PIXELS).flatten(1).any(1)
+    assert 160 < int(touched.sum()) < 240
+    difference = (noisy - PIXELS)[touched]
+    assert abs(float(difference.mean())) < 0.002
+    assert float(difference.std()) == pytest.approx(0.2, abs=0.01)
+    assert 0.0 <= float(noisy.min()) < float(noisy.max()) <= 1.0
+
+
+def test_one_square_of_the_mean_colour_is_erased() -> None:
+    erased = changed(noise_probability=0.0, erase_probability=1.0)
+    hit = (erased != PIXELS).any(1)
+    # 0.5 to 1 % of 32 x 32 is a side of 2.3 to 3.2 pixels, rounded.
+    assert set(hit.flatten(1).sum(1).tolist()) == {4, 9}
+    for picture, mask in zip(erased[:20], hit[:20], strict=True):
+        rows, columns = mask.any(1), mask.any(0)
+        assert int(rows.sum()) * int(columns.sum()) == int(mask.sum())
+        assert picture[:, mask][:, 0].tolist() == pytest.approx(FILL)
+        assert int((picture[:, mask] != picture[:, mask][:, :1]).sum()) == 0
+
+
+def test_nothing_happens_at_probability_zero_and_input_stays() -> None:
+    before = PIXELS.clone()
+    assert torch.equal(changed(noise_probability=0.0, erase_probability=0.0), PIXELS)
+    changed()
+    assert torch.equal(PIXELS, before)
+    assert torch.equal(changed(), changed())

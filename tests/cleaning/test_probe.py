@@ -1,0 +1,75 @@
+"""Choosing a learning rate from a few tried ones."""
+
+from __future__ import annotations
+
+import pytest
+from tiny import task, trained
+
+from clipguard.cleaning import options
+from clipguard.cleaning.batches import Batches
+from clipguard.cleaning.par import Push
+from clipguard.cleaning.probe import Rung, climb, expected_drift, pull_rate, push_rate, table
+from clipguard.core.errors import InputError
+from clipguard.core.progress import SILENT
+
+# Angles 0.1 and 0.2: growing with time. Squared distance 2 - 2 cos(angle).
+STEADY = Rung(rate=1e-4, steps=10, half=0.0099917, drift=0.0398668, watched=1.0)
+
+
+def test_drift_goes_on_along_the_arc() -> None:
+    assert expected_drift(STEADY, 10) == pytest.approx(STEADY.drift, abs=1e-6)
+    assert expected_drift(STEADY, 50) == pytest.approx(2 - 2 * 0.540302, abs=1e-3)  # angle 1
+    assert expected_drift(STEADY, 1000) == pytest.approx(4.0)  # no further than opposite
+
+
+def test_a_slowing_drift_is_continued_slowly() -> None:
+    # Angle 0.1 to 0.1414: growing with the root of time, so four times as long doubles it.
+    slowing = Rung(rate=1e-4, steps=10, half=0.0099917, drift=0.0199668, watched=1.0)
+    assert expected_drift(slowing, 40) == pytest.approx(2 - 2 * 0.960267, abs=1e-3)
+
+
+def test_the_lowest_rate_that_reaches_tau_is_taken() -> None:
+    rungs = [
+        Rung(1e-5, 10, 1e-6, 4e-6, 1.0),
+        STEADY,
+        Rung(1e-3, 10, 0.3, 0.8, 1.0),
+    ]
+    # 100 steps at full rate: the second goes to 2 rad, past tau = 2.15 (1.65 rad).
+    rate, reason = push_rate(rungs, 2.15, [1.0] * 100)
+    assert rate == 1e-4
+    assert "tau = 2.15" in reason
+    assert push_rate(rungs, 2.15, [0.5] * 100)[0] == 1e-3
+
+
+def test_when_none_reaches_tau_the_highest_is_taken_and_said() -> None:
+    rate, reason = push_rate([STEADY], 2.15, [1.0] * 20)
+    assert rate == 1e-4
+    assert "only" in reason
+
+
+def test_the_pull_takes_the_usable_rate_that_falls_most() -> None:
+    rungs = [
+        Rung(1e-4, 9, 0.0, 0.01, 0.5),
+        Rung(3e-4, 9, 0.0, 0.02, 0.2),
+        Rung(1e-3, 9, 0.0, 0.0, 0.1, "pictures drifted by 0.30, past 0.05"),
+    ]
+    assert pull_rate(rungs)[0] == 3e-4
+    assert "past 0.05" in table(rungs, "pull")
+
+
+def test_no_usable_rate_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(InputError, match=r"clean\.diverged.*not finite.*--learning-rate"):
+        pull_rate([Rung(1e-4, 9, 0.0, 0.0, 0.0, "the loss is not finite")])
+
+
+def test_climbing_leaves_the_model_alone_and_stops_where_it_falls() -> None:
+    job = task(trained(poisoned=True))
+    before = job.model.state()
+    par = options.load("par", options.ParSettings)
+    objective = Push(par, job.reference, Batches(job.pairs, 24, 32, job.seeds), job.seeds)
+    ladder = options.ProbeSettings(rates=(1e-6, 1e-3, 1e30, 1e31), steps=6)
+    rungs = climb(job.model, objective, ladder, par.optimiser, SILENT)
+    assert [rung.rate for rung in rungs] == [1e-6, 1e-3, 1e30]
+    assert rungs[0].drift < rungs[1].drift
+    assert rungs[2].failure
+    assert all(bool((job.model.state()[name] == value).all()) for name, value in before.items())
