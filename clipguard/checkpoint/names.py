@@ -1,0 +1,55 @@
+"""Which names in a pickle are structure, which are inert, which are dangerous: data, not code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+
+from clipguard.config import toml
+from clipguard.core.resources import rules
+
+TORCHSCRIPT = "__torch__."
+
+
+class Kind(Enum):
+    """What a name may do."""
+
+    CALL = "call"
+    NAME = "name"
+    INERT = "inert"
+    DANGER = "danger"
+    UNLISTED = "unlisted"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The lists of ``rules/reading/globals.toml``."""
+
+    exact: Mapping[str, Kind]
+    below: tuple[tuple[str, Kind], ...]
+    storages: Mapping[str, str]
+
+    def kind(self, name: str) -> Kind:
+        """What the dotted ``name`` may do; a name that no list holds is UNLISTED."""
+        if name in self.exact:
+            return self.exact[name]
+        return next((kind for prefix, kind in self.below if name.startswith(prefix)), Kind.UNLISTED)
+
+
+@cache
+def names() -> Names:
+    """The lists, read once."""
+    tables = toml.load(rules("reading", "globals.toml"))
+    exact: dict[str, Kind] = dict.fromkeys(tables["storages"], Kind.NAME)
+    below: list[tuple[str, Kind]] = []
+    for key, kind in (
+        ("calls", Kind.CALL), ("names", Kind.NAME), ("inert", Kind.INERT), ("danger", Kind.DANGER)
+    ):  # fmt: skip
+        for entry in tables[key]:
+            if entry.endswith(".*"):
+                below.append((entry[:-1], kind))
+            else:
+                exact[entry] = kind
+    return Names(exact, tuple(below), dict(tables["storages"]))

@@ -1,0 +1,123 @@
+"""Where in a checkpoint's values the weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from clipguard.checkpoint.printable import is_unsafe, printable
+from clipguard.checkpoint.tensors import Stored
+from clipguard.checkpoint.torch_values import Memory, is_tensor, stored_tensor
+from clipguard.checkpoint.values import attributes, mapping
+from clipguard.config import toml
+from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.resources import rules
+from clipguard.core.results import Note
+
+MOST_TENSORS = 20_000
+DEEPEST_MODULE = 64
+
+
+@cache
+def _rules() -> dict[str, list[str]]:
+    return toml.load(rules("reading", "state.toml"))
+
+
+def state_dict(value: object, where: str) -> tuple[dict[str, object], str]:
+    """The mapping of names to tensors, and the path of keys that led to it.
+
+    Raises:
+        InputError: there is none.
+    """
+    path: list[str] = []
+    for _ in range(4):
+        items = mapping(value)
+        if items is None:
+            break
+        if any(map(is_tensor, items.values())):
+            return {key: item for key, item in items.items() if is_tensor(item)}, ".".join(path)
+        key = _next_key(items)
+        if key is None:
+            break
+        path.append(key)
+        value = items[key]
+    raise InputError(
+        "input.no_tensors",
+        "holds no model weights",
+        where=where,
+        remedy="give the file that holds the model's state_dict",
+    )
+
+
+def _next_key(items: Mapping[str, object]) -> str | None:
+    nested = [key for key in items if mapping(items[key]) is not None]
+    preferred = [key for key in _rules()["keys"] if key in nested]
+    others = [key for key in nested if key not in _rules()["not_weights"]]
+    return next(iter(preferred + others), None)
+
+
+def without_prefixes(names: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Stored names -> names without what wrappers put in front, and the prefixes taken off."""
+    short = {name: name for name in names}
+    removed: list[str] = []
+    while True:
+        counts = {
+            prefix: sum(name.startswith(prefix) for name in short.values())
+            for prefix in _rules()["prefixes"]
+        }
+        prefix = max(counts, key=lambda prefix: counts[prefix])
+        if counts[prefix] * 2 <= len(short):
+            return short, tuple(removed)
+        short = {stored: name.removeprefix(prefix) for stored, name in short.items()}
+        removed.append(prefix)
+
+
+def module_tensors(value: object, where: str) -> dict[str, object]:
+    """The tensors in a TorchScript module's tree of attributes, under dotted names.
+
+    Raises:
+        RefusedError: the tree is deeper or wider than any model's.
+    """
+    found: dict[str, object] = {}
+    stack: list[tuple[str, int, object]] = [("", 0, value)]
+    while stack:
+        prefix, depth, module = stack.pop()
+        for name, item in (attributes(module) or {}).items():
+            if is_tensor(item):
+                found[prefix + name] = item
+            elif attributes(item) is not None:
+                stack.append((f"{prefix}{name}.", depth + 1, item))
+        if depth > DEEPEST_MODULE or len(stack) > MOST_TENSORS:
+            raise RefusedError("pickle.limits", "modules nested too deep", where=where)
+        check_count(len(found), where)
+    return found
+
+
+def stored(values: Mapping[str, object], memory: Memory) -> dict[str, Stored]:
+    """Every tensor with its place in the file.
+
+    Raises:
+        ClipguardError: a tensor is of an unreadable kind, or contradicts its storage.
+    """
+    check_count(len(values), memory.source.where)
+    return {name: stored_tensor(name, value, memory) for name, value in values.items()}
+
+
+def check_count(count: int, where: str) -> None:
+    """Raises RefusedError above the number of tensors that clipguard handles."""
+    if count > MOST_TENSORS:
+        raise RefusedError(
+            "tensor.too_many",
+            f"{count} tensors, at most {MOST_TENSORS}",
+            where=where,
+            remedy="no CLIP model has that many; check the file",
+        )
+
+
+def name_notes(names: Mapping[str, object]) -> tuple[Note, ...]:
+    """Names that could mislead whoever reads them."""
+    unsafe = [name for name in names if is_unsafe(name)]
+    if not unsafe:
+        return ()
+    text = f"{len(unsafe)} tensor names are escaped when shown, first {printable(unsafe[0])}"
+    return (Note(code="name.unsafe", text=text),)

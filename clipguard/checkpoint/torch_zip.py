@@ -1,0 +1,203 @@
+"""Checkpoints of torch.save and TorchScript archives: a zip of one pickle and raw storages."""
+
+from __future__ import annotations
+
+from clipguard.checkpoint import findings
+from clipguard.checkpoint.archive import (
+    LARGEST_PICKLE,
+    STORED,
+    Archive,
+    Member,
+    content,
+    crc_matches,
+    read_archive,
+)
+from clipguard.checkpoint.contents import Contents, Judgement, opaque_note
+from clipguard.checkpoint.machine import Walk, walk
+from clipguard.checkpoint.opcodes import can_start
+from clipguard.checkpoint.printable import printable
+from clipguard.checkpoint.source import Source
+from clipguard.checkpoint.state import module_tensors, state_dict, stored
+from clipguard.checkpoint.torch_values import Memory
+from clipguard.core.errors import ClipguardError, InputError, RefusedError
+from clipguard.core.results import Finding, Note
+
+_BOOKKEEPING = frozenset(
+    {"byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id"}
+)
+# Constant of QuickGELU, and the call of GELU, in TorchScript's source code.
+_ACTIVATIONS = ((b"1.702", True), (b"torch.gelu(", False))
+_CODE_READ = 4 << 20
+
+
+def read_torch_zip(source: Source) -> Contents:
+    """Read a zip checkpoint without building anything that it describes.
+
+    Raises:
+        HostileFile: a pickle in any member would run code.
+        ClipguardError: the archive contradicts itself, is damaged, or is no checkpoint.
+    """
+    archive = read_archive(source.data, source.where)
+    main = next((m for m in archive.members if m.name.endswith("/data.pkl")), None)
+    top = main.name.removesuffix("data.pkl") if main else ""
+    script = any(m.name.startswith((f"{top}code/", f"{top}constants.pkl")) for m in archive.members)
+    judgement = Judgement(source, problems=archive.problems)
+    walks = _walk_members(source, archive, judgement, script)
+    if main is None:
+        judgement.problems.append(_no_checkpoint(source))
+    judgement.decide()
+    _check_byte_order(source, archive, top)
+    value = walks[f"{top}data.pkl"].value
+    memory = Memory(source, _regions(archive, f"{top}data/"))
+    names, path = (module_tensors(value, source.where), "") if script else state_dict(
+        value, source.where
+    )  # fmt: skip
+    strays = _unreferenced(archive, walks, top)
+    return Contents(
+        artifact=source.artifact,
+        format="torchscript" if script else "torch-zip",
+        where=source.where,
+        tensors=stored(names, memory),
+        evidence=_evidence(script, path),
+        notes=(*opaque_note(walks.values()), *_code_note(script)),
+        findings=strays,
+        quick_gelu=_activation(source, archive, top),
+    )
+
+
+def _evidence(script: bool, path: str) -> tuple[str, ...]:
+    kind = "zip archive with TorchScript code" if script else "zip archive written by torch.save"
+    return (kind, f"weights under {printable(path)}") if path else (kind,)
+
+
+def _code_note(script: bool) -> tuple[Note, ...]:
+    text = "the archive carries TorchScript code; only its tensors were read"
+    return (Note(code="torchscript.code_present", text=text),) if script else ()
+
+
+def _walk_members(
+    source: Source, archive: Archive, judgement: Judgement, script: bool
+) -> dict[str, Walk]:
+    """Walk every pickle: those that must be ones by name, and whatever else could be one."""
+    walks: dict[str, Walk] = {}
+    for member in archive.members:
+        named = member.name.endswith(".pkl") or member.name.endswith(".debug_pkl")
+        try:
+            if not named and member.method == STORED:
+                _suspect(source, member, judgement)
+            elif named or member.size <= LARGEST_PICKLE and "/data/" not in member.name:
+                data = content(source.data, member, source.where)
+                if named:
+                    walks[member.name] = _strict(source, member, data, judgement, script)
+                else:
+                    _suspect_bytes(source, member, data, judgement)
+        except ClipguardError as error:
+            judgement.problems.append(error)
+    return walks
+
+
+def _strict(
+    source: Source, member: Member, data: bytes | memoryview, judgement: Judgement, script: bool
+) -> Walk:
+    if not crc_matches(member, data):
+        judgement.problems.append(
+            RefusedError(
+                "zip.crc",
+                f"member {printable(member.name)} does not match its checksum",
+                where=source.where,
+                remedy="download the file again",
+            )
+        )
+    result = walk(data, member=member.name, where=source.where, torchscript=script)
+    judgement.add(result)
+    if result.problem is None and result.end < len(data):
+        _follow(source, member, data, result.end, judgement)
+    return result
+
+
+def _follow(
+    source: Source, member: Member, data: bytes | memoryview, offset: int, judgement: Judgement
+) -> None:
+    """Behind the first pickle of a member nothing may follow."""
+    second = walk(data, offset, member=member.name, where=source.where)
+    if second.findings:
+        judgement.findings += [*second.findings, findings.trailing(member.name, offset)]
+    what = f"bytes follow the pickle in {printable(member.name)}"
+    judgement.problems.append(
+        RefusedError("pickle.trailing", what, where=source.where, remedy=findings.RESAVE)
+    )
+
+
+def _suspect(source: Source, member: Member, judgement: Judgement) -> None:
+    if member.stored and can_start(source.data[member.start]):
+        raw = memoryview(source.data)[member.start : member.end]
+        _suspect_bytes(source, member, raw, judgement)
+
+
+def _suspect_bytes(
+    source: Source, member: Member, data: bytes | memoryview, judgement: Judgement
+) -> None:
+    """Raw numbers may look like a pickle for some bytes: only a dangerous name counts."""
+    result = walk(data, member=member.name, where=source.where)
+    judgement.findings += [item for item in result.findings if item.rule == "file.pickle_exec"]
+
+
+def _regions(archive: Archive, prefix: str) -> dict[str, tuple[int, int]]:
+    regions: dict[str, tuple[int, int]] = {}
+    for member in archive.members:
+        if not member.name.startswith(prefix):
+            continue
+        if member.method != STORED:
+            raise RefusedError(
+                "zip.compressed_storage",
+                f"the weights in {printable(member.name)} are compressed",
+                where=archive.where,
+                remedy=findings.RESAVE,
+            )
+        regions[member.name.removeprefix(prefix)] = (member.start, member.stored)
+    return regions
+
+
+def _check_byte_order(source: Source, archive: Archive, top: str) -> None:
+    for member in archive.members:
+        if member.name == f"{top}byteorder":
+            order = bytes(content(source.data, member, source.where)[:16])
+            if order != b"little":
+                raise RefusedError(
+                    "format.byteorder",
+                    f"the weights are stored {printable(order.decode('latin-1'))}-endian",
+                    where=source.where,
+                    remedy="re-save the model on a little-endian machine",
+                )
+
+
+def _unreferenced(archive: Archive, walks: dict[str, Walk], top: str) -> tuple[Finding, ...]:
+    known = {f"{top}{name}" for name in _BOOKKEEPING} | set(walks)
+    for name, result in walks.items():
+        known |= {f"{name.removesuffix('.pkl')}/{key}" for key in result.storages}
+    harmless = (f"{top}code/", f"{top}extra/")
+    return tuple(
+        findings.unreferenced(member.name)
+        for member in archive.members
+        if member.name not in known and not member.name.startswith(harmless)
+    )
+
+
+def _activation(source: Source, archive: Archive, top: str) -> bool | None:
+    """Whether TorchScript's source code, read as text, uses QuickGELU; None: it does not tell."""
+    for member in archive.members:
+        if member.name.startswith(f"{top}code/") and member.name.endswith(".py"):
+            code = bytes(content(source.data, member, source.where)[:_CODE_READ])
+            for mark, quick in _ACTIVATIONS:
+                if mark in code:
+                    return quick
+    return None
+
+
+def _no_checkpoint(source: Source) -> InputError | RefusedError:
+    return RefusedError(
+        "format.archive",
+        "a zip archive that is no checkpoint",
+        where=source.where,
+        remedy="unpack it and give the model file inside",
+    )
