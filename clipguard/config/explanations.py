@@ -1,4 +1,4 @@
-"""What the identifiers in results and error lines mean: ``rules/explain.toml``."""
+"""What the identifiers in results and error lines mean: ``rules/explain/*.toml``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from clipguard.config import toml
 from clipguard.core import resources
 from clipguard.core.errors import ConfigError
 
-_KEYS = frozenset({"kind", "title", "text", "remedy", "false_alarms"})
-KINDS = ("check", "finding", "error", "note")
+KINDS = ("check", "error", "finding", "note")
+_KEYS = frozenset({"title", "text", "remedy", "false_alarms"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,29 +30,31 @@ def load_explanations() -> tuple[Explanation, ...]:
     """All explanations, sorted by identifier.
 
     Raises:
-        ConfigError: the file is damaged.
+        ConfigError: a file is damaged.
     """
-    tables = toml.load(resources.rules("explain.toml"))
-    return tuple(_read(name, tables[name]) for name in sorted(tables))
+    found = []
+    for kind in KINDS:
+        tables = toml.load(resources.rules("explain", f"{kind}s.toml"))
+        found += [_read(kind, name, table) for name, table in tables.items()]
+    return tuple(sorted(found, key=lambda entry: entry.id))
 
 
-def _read(identifier: str, table: object) -> Explanation:
+def _read(kind: str, identifier: str, table: object) -> Explanation:
     if (
         not isinstance(table, dict)
-        or not {"kind", "title", "text"} <= set(table) <= _KEYS
+        or not {"title", "text"} <= set(table) <= _KEYS
         or not all(isinstance(value, str) for value in table.values())
-        or table["kind"] not in KINDS
     ):
         raise ConfigError(
             "rules.explanation",
-            "expected kind, title, text and perhaps remedy and false_alarms",
-            where=f"explain.toml: {identifier}",
+            "expected title, text and perhaps remedy and false_alarms",
+            where=f"explain/{kind}s.toml: {identifier}",
             remedy="reinstall clipguard",
         )
     words = {key: " ".join(value.split()) for key, value in table.items()}
     return Explanation(
         id=identifier,
-        kind=words["kind"],
+        kind=kind,
         title=words["title"],
         text=words["text"],
         remedy=words.get("remedy", ""),

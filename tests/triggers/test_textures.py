@@ -84,6 +84,22 @@ def test_published_stripe_blend_moves_each_column_by_the_stated_share(draws):
     assert levels.unique().tolist() == [116.0, 131.0], "0.97 * 128 -+ 0.03 * 255, cut"
 
 
+def test_stripes_are_as_wide_as_told(draws):
+    for width in (1, 4, 8):
+        params = {"texture": "stripes", "direction": "horizontal", "width": width, "alpha": 1.0}
+        rows = made("blend", params, draw="fresh")(GREY, draws())[0, :, :, 0]
+        edges = (rows[:, 1:] != rows[:, :-1]).any(0).nonzero().flatten() + 1
+        assert edges[0] == width * (edges[0] // width)
+        assert (edges % width == 0).all()
+        assert edges.diff().min() == width
+
+
+def test_one_fixed_sample_serves_a_whole_curve(draws):
+    weak = shipped("noise-blend-fixed", "full@0.15")(GREY, draws()) - GREY
+    strong = shipped("noise-blend-fixed", "full@0.3")(GREY, draws()) - GREY
+    assert torch.corrcoef(torch.stack([weak.flatten(), strong.flatten()]))[0, 1] > 0.99
+
+
 def test_dots_lie_on_every_second_pixel(draws):
     stamped = made("patch", {"texture": "dots", "side": 16, "place": "upper-left"})(GREY, draws())
     patch = stamped[0, 0, :16, :16]
