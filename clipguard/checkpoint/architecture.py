@@ -18,11 +18,11 @@ from clipguard.checkpoint.derive import (
 )
 from clipguard.checkpoint.expected import expected_shapes, is_plain
 from clipguard.checkpoint.known import plain_configs
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.sidecar import Hints
 from clipguard.checkpoint.types import Candidate
 from clipguard.core.errors import InputError
 from clipguard.core.results import Note
+from clipguard.core.text import printable
 
 _IMAGE, _TEXT = "visual.", ("transformer.", "token_embedding.", "positional_embedding", "ln_final.")
 _NEAREST = 5

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from mmap import mmap
 
 from clipguard.checkpoint.findings import RESAVE
-from clipguard.checkpoint.printable import is_unsafe, printable
 from clipguard.core.errors import ClipguardError, InputError, RefusedError
+from clipguard.core.text import printable
 
 STORED, DEFLATED = 0, 8
 MOST_MEMBERS = 200_000
@@ -34,8 +34,9 @@ _AGAIN = "download the file again"
 
 @dataclass(frozen=True)
 class Member:
-    """One file of the archive. ``start`` and ``stored`` say where its bytes lie, ``size`` how many
-    they are once inflated.
+    """One file of the archive.
+
+    ``start`` and ``stored`` say where its bytes lie, ``size`` how many they are once inflated.
     """
 
     name: str
@@ -134,7 +135,7 @@ def _directory(data: mmap, end: int, archive: Archive) -> tuple[int, int, int]:
         archive.refuse("zip.split", "the archive is one part of several", "join the parts first")
     if start + length != tail:
         archive.refuse("file.polyglot", "bytes lie in front of or inside the archive", RESAVE)
-    return count, length, start
+    return int(count), int(length), int(start)
 
 
 def _entry(data: mmap, offset: int, archive: Archive) -> int:
@@ -153,7 +154,7 @@ def _entry(data: mmap, offset: int, archive: Archive) -> int:
     local = (flags, method, crc, stored, size)
     start = _local(data, header, raw_name, local, archive)
     archive.members.append(Member(name, method, crc, stored, size, header, start))
-    return name_start + name_length + extra_length + comment
+    return name_start + int(name_length + extra_length + comment)
 
 
 def _wide(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -193,7 +194,7 @@ def _local(
             archive.refuse("zip.header_mismatch", f"the two headers of {shown} differ in size")
     if start + central[3] > len(data):
         raise _truncated(archive.where, f"member {shown} breaks off")
-    return start
+    return int(start)
 
 
 def _check_names(archive: Archive) -> None:
@@ -203,7 +204,12 @@ def _check_names(archive: Archive) -> None:
                 "zip.duplicate_member", f"{count} members are called {printable(name)}", RESAVE
             )
         parts = name.split("/")
-        if is_unsafe(name) or "\\" in name or _DRIVE.match(name) or {"", ".", ".."} & set(parts):
+        if (
+            printable(name) != name
+            or "\\" in name
+            or _DRIVE.match(name)
+            or {"", ".", ".."} & set(parts)
+        ):
             archive.refuse("zip.bad_name", f"member name {printable(name)}", RESAVE)
     for member in archive.members:
         if member.method not in (STORED, DEFLATED):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from clipguard.checkpoint.findings import HostileFile
 from clipguard.checkpoint.machine import Walk
 from clipguard.checkpoint.names import Kind, names
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.tensors import Stored
 from clipguard.core.errors import ClipguardError
 from clipguard.core.results import Artifact, Finding, Note
+from clipguard.core.text import printable
 
 _SHOWN = 8
 

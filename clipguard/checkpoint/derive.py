@@ -8,9 +8,9 @@ from math import isqrt
 from typing import Any
 
 from clipguard.checkpoint.expected import expected_shapes
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.types import TensorInfo
 from clipguard.core.errors import InputError
+from clipguard.core.text import printable
 
 Infos = Mapping[str, TensorInfo]
 HEAD_WIDTH = 64
@@ -45,7 +45,7 @@ def derive(infos: Infos) -> dict[str, Any]:
 
 
 def explain(infos: Infos, config: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
-    """How tensors fit a configuration: names missing, names with another shape, names unexplained."""
+    """How tensors fit a configuration: names missing, of another shape, and unexplained."""
     wanted = expected_shapes(config)
     missing = [name for name in wanted if name not in infos]
     wrong = [n for n, shape in wanted.items() if n in infos and infos[n].shape != shape]

@@ -1,6 +1,6 @@
 """Which tensors, of which shapes, an open_clip model configuration asks for.
 
-Covers CLIP's own two towers: vision transformers and modified ResNets, with plain text transformers.
+Covers CLIP's own towers: vision transformers, modified ResNets and plain text transformers.
 """
 
 from __future__ import annotations

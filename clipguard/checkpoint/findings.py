@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipguard.checkpoint.printable import printable
 from clipguard.core.errors import ClipguardError
 from clipguard.core.exits import Exit
 from clipguard.core.results import Artifact, Finding, Severity
+from clipguard.core.text import printable
 
 SAFE_COPY = "do not load it anywhere; obtain safetensors from the publisher"
 RESAVE = (
@@ -15,7 +15,7 @@ RESAVE = (
 )
 
 
-class HostileFile(ClipguardError):
+class HostileFile(ClipguardError):  # noqa: N818  # a verdict about a file, not a failure
     """The file would run code where it is loaded, or hides what it would do.
 
     Args:

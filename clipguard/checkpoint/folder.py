@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from clipguard.checkpoint.contents import Contents
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.safetensors_file import read_safetensors
 from clipguard.checkpoint.sidecar import HF_CONFIG, OPEN_CLIP_CONFIG, read_json
 from clipguard.checkpoint.sniff import Format, sniff
@@ -17,6 +16,7 @@ from clipguard.checkpoint.tensors import Stored
 from clipguard.checkpoint.torch_legacy import read_pickles
 from clipguard.checkpoint.torch_zip import read_torch_zip
 from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.text import printable
 
 # Names that loaders look for, by preference: a format that cannot run code comes first.
 _OPEN_CLIP_WEIGHTS = (

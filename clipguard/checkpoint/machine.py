@@ -1,4 +1,4 @@
-"""A pickle machine whose values are opaque: it imports nothing, calls nothing, and knows no objects.
+"""A pickle machine whose values are opaque: it imports nothing and calls nothing.
 
 What a real unpickler would build becomes plain data: containers, numbers, strings, ``Global`` for
 names, ``Made`` for what a call would have returned, ``Storage`` for a tensor's memory.
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from clipguard.checkpoint import findings
 from clipguard.checkpoint.names import TORCHSCRIPT, Kind, names
 from clipguard.checkpoint.opcodes import Buffer, decode, limit
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.operations import HANDLERS
 from clipguard.checkpoint.values import (
     DICT,
@@ -26,6 +25,7 @@ from clipguard.checkpoint.values import (
 )
 from clipguard.core.errors import ClipguardError, RefusedError
 from clipguard.core.results import Finding
+from clipguard.core.text import printable
 
 MOST_OPERATIONS = 1_000_000
 MOST_BYTES = 64 << 20
@@ -127,11 +127,13 @@ class Machine:
         return RefusedError("pickle.malformed", f"{what} at byte {self.at}")
 
     def pop(self) -> object:
+        """Take the topmost value."""
         if not self.stack or self.stack[-1] is MARK:
             raise self.malformed("nothing to take from the stack")
         return self.stack.pop()
 
     def pop_to_mark(self) -> list[object]:
+        """Take every value above the topmost mark, and the mark."""
         taken: list[object] = []
         while self.stack:
             value = self.stack.pop()
@@ -141,6 +143,7 @@ class Machine:
         raise self.malformed("no mark on the stack")
 
     def top(self) -> object:
+        """The topmost value, left where it is."""
         if not self.stack or self.stack[-1] is MARK:
             raise self.malformed("nothing on the stack")
         return self.stack[-1]
@@ -177,6 +180,7 @@ class Machine:
         return made
 
     def build(self, state: object) -> None:
+        """Give attributes to the topmost value."""
         target = self.top()
         if not isinstance(target, Made):
             self.refuse("pickle.unexpected_build", "gives attributes to a plain value")
@@ -190,11 +194,13 @@ class Machine:
         target.state = state
 
     def set_items(self, target: object, flat: list[object]) -> None:
+        """Set alternating keys and values on a mapping."""
         if not isinstance(target, Made) or len(flat) % 2:
             raise self.malformed("items set on what is no mapping")
         target.pairs += zip(flat[::2], flat[1::2], strict=True)
 
     def append(self, target: object, items: list[object]) -> None:
+        """Add values to a list, a set or an opaque object."""
         if isinstance(target, list):
             target += items
         elif isinstance(target, Made):
@@ -217,11 +223,13 @@ class Machine:
         return Made("?")
 
     def remember(self, key: int) -> None:
+        """Put the topmost value into the memo."""
         if key < 0 or len(self.memo) >= MOST_OPERATIONS:
             raise self.malformed("impossible memo slot")
         self.memo[key] = self.top()
 
     def recall(self, key: int) -> None:
+        """Push a value from the memo."""
         if key not in self.memo:
             raise self.malformed(f"memo slot {key} was never filled")
         self.stack.append(self.memo[key])
@@ -234,6 +242,7 @@ class Machine:
             raise self.malformed("no number where one belongs") from None
 
     def text(self, raw: object, encoding: str = "utf-8") -> str:
+        """Bytes of the pickle as text."""
         try:
             return bytes(raw).decode(encoding, "surrogatepass") if isinstance(raw, bytes) else ""
         except UnicodeDecodeError:

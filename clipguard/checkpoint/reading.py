@@ -13,13 +13,13 @@ from clipguard.checkpoint.contents import Contents
 from clipguard.checkpoint.expected import expected_shapes, is_plain
 from clipguard.checkpoint.folder import read_path
 from clipguard.checkpoint.layout import Renamed, recognise_layout
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.sidecar import Hints, beside, requested
 from clipguard.checkpoint.state import name_notes, without_prefixes
 from clipguard.checkpoint.tensors import FLOATS, NamedTensors, Readable
 from clipguard.checkpoint.types import Checkpoint, TensorInfo
-from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.errors import RefusedError
 from clipguard.core.results import Note
+from clipguard.core.text import printable
 
 _HUGGING_FACE = "Hugging Face CLIPModel"
 _SHOWN = 3

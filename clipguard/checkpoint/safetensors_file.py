@@ -6,16 +6,17 @@ Readers differ on headers with duplicate keys, so those are refused rather than 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from math import prod
 
 from clipguard.checkpoint.contents import Contents
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.state import MOST_TENSORS, check_count
 from clipguard.checkpoint.tensors import Stored, item_size, row_major
 from clipguard.checkpoint.types import TensorInfo
 from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.text import printable
 
 LARGEST_HEADER = 16 << 20
 _AGAIN = "download the file again"
@@ -92,8 +93,8 @@ class _DuplicateKeyError(Exception):
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        seen: set[str] = set()
-        raise _DuplicateKeyError(next(key for key, _ in pairs if key in seen or seen.add(key)))
+        counts = Counter(key for key, _ in pairs)
+        raise _DuplicateKeyError(counts.most_common(1)[0][0])
     return table
 
 

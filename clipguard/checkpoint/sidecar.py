@@ -10,9 +10,9 @@ from typing import Any
 
 from clipguard.checkpoint import findings
 from clipguard.checkpoint.known import all_configs
-from clipguard.checkpoint.printable import printable
 from clipguard.core.errors import InputError
 from clipguard.core.results import Finding, Note
+from clipguard.core.text import printable
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)

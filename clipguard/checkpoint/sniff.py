@@ -8,10 +8,10 @@ from enum import Enum
 
 from clipguard.checkpoint.archive import find_end
 from clipguard.checkpoint.opcodes import can_start
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.safetensors_file import header_length
 from clipguard.checkpoint.source import Source
 from clipguard.core.errors import ClipguardError, InputError, RefusedError
+from clipguard.core.text import printable
 
 _HEAD = 4096
 _AGAIN = "download the file again"
@@ -68,7 +68,7 @@ def _something_else(source: Source, head: bytes) -> ClipguardError | None:
             "format.archive", "a packed archive", where=source.where,
             remedy="unpack it and give the model file inside",
         )  # fmt: skip
-    if head[:1] == b"\x08" and b"onnx" in head.lower() or _ONNX.match(head):
+    if (head[:1] == b"\x08" and b"onnx" in head.lower()) or _ONNX.match(head):
         return _not_a_model(source, "an ONNX graph", "give the checkpoint it was exported from")
     if head.startswith(b"\x89HDF"):
         return _not_a_model(source, "an HDF5 file", "give a PyTorch or safetensors checkpoint")

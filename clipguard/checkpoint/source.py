@@ -10,9 +10,9 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipguard.checkpoint.printable import printable
 from clipguard.core.errors import InputError, RefusedError
 from clipguard.core.results import Artifact
+from clipguard.core.text import printable
 
 _BLOCK = 1 << 20
 

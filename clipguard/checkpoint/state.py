@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from clipguard.checkpoint.printable import is_unsafe, printable
 from clipguard.checkpoint.tensors import Stored
 from clipguard.checkpoint.torch_values import Memory, is_tensor, stored_tensor
 from clipguard.checkpoint.values import attributes, mapping
@@ -13,6 +12,7 @@ from clipguard.config import toml
 from clipguard.core.errors import InputError, RefusedError
 from clipguard.core.resources import rules
 from clipguard.core.results import Note
+from clipguard.core.text import printable
 
 MOST_TENSORS = 20_000
 DEEPEST_MODULE = 64
@@ -116,7 +116,7 @@ def check_count(count: int, where: str) -> None:
 
 def name_notes(names: Mapping[str, object]) -> tuple[Note, ...]:
     """Names that could mislead whoever reads them."""
-    unsafe = [name for name in names if is_unsafe(name)]
+    unsafe = [name for name in names if printable(name) != name]
     if not unsafe:
         return ()
     text = f"{len(unsafe)} tensor names are escaped when shown, first {printable(unsafe[0])}"

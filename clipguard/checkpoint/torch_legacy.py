@@ -1,4 +1,4 @@
-"""The format of torch.save before 1.6: five stacked pickles, then raw storages. And bare pickles."""
+"""The format of torch.save before 1.6: five stacked pickles, then raw storages."""
 
 from __future__ import annotations
 

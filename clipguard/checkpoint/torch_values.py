@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from math import prod
 
 from clipguard.checkpoint.findings import RESAVE
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.tensors import Stored, item_size
 from clipguard.checkpoint.types import TensorInfo
 from clipguard.checkpoint.values import Global, Made, Storage
 from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.text import printable
 
 _UTILS = "torch._utils._rebuild_"
 _WRAPPED = {f"{_UTILS}parameter", f"{_UTILS}parameter_with_state"}

@@ -15,12 +15,12 @@ from clipguard.checkpoint.archive import (
 from clipguard.checkpoint.contents import Contents, Judgement, opaque_note
 from clipguard.checkpoint.machine import Walk, walk
 from clipguard.checkpoint.opcodes import can_start
-from clipguard.checkpoint.printable import printable
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.state import module_tensors, state_dict, stored
 from clipguard.checkpoint.torch_values import Memory
 from clipguard.core.errors import ClipguardError, InputError, RefusedError
 from clipguard.core.results import Finding, Note
+from clipguard.core.text import printable
 
 _BOOKKEEPING = frozenset(
     {"byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id"}
@@ -85,7 +85,7 @@ def _walk_members(
         try:
             if not named and member.method == STORED:
                 _suspect(source, member, judgement)
-            elif named or member.size <= LARGEST_PICKLE and "/data/" not in member.name:
+            elif named or (member.size <= LARGEST_PICKLE and "/data/" not in member.name):
                 data = content(source.data, member, source.where)
                 if named:
                     walks[member.name] = _strict(source, member, data, judgement, script)

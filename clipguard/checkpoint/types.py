@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor before it is read. ``dtype`` is ``float32``, ``float16``, ``bfloat16``, ``int64``..."""
+    """A tensor before it is read; ``dtype`` is such as ``float32``, ``bfloat16`` or ``int64``."""
 
     shape: tuple[int, ...]
     dtype: str

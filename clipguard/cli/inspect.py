@@ -1,0 +1,115 @@
+"""``clipguard inspect``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clipguard.cli import options
+from clipguard.core.errors import ClipguardError
+from clipguard.core.text import printable
+
+if TYPE_CHECKING:
+    from clipguard.checkpoint.types import Candidate, Checkpoint
+
+
+@click.command("inspect")
+@click.argument("model")
+@click.option("--arch", metavar="NAME|FILE.json", help="Check the weights against an architecture.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON, every tensor included.")
+@options.speaking
+def command(model: str, arch: str | None, as_json: bool) -> None:
+    """Tell what a checkpoint holds.
+
+    Says which format, names and architecture were recognised and why. Nothing in the file is
+    executed, and no probe runs.
+    """
+    from clipguard.checkpoint import open_checkpoint
+
+    try:
+        checkpoint = open_checkpoint(model, arch=arch)
+    except ClipguardError as error:
+        if as_json:
+            click.echo(_dump(_failure(error)))
+        raise
+    click.echo(_dump(_table(checkpoint)) if as_json else _text(checkpoint))
+
+
+def _dump(table: dict[str, Any]) -> str:
+    return json.dumps(table, indent=2, sort_keys=True)
+
+
+def _failure(error: ClipguardError) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    return {
+        "recognised": False,
+        "exit_code": int(error.exit),
+        "error": {"code": error.code, "message": error.what, "remedy": error.remedy},
+        "findings": to_builtins(getattr(error, "findings", ())),
+    }
+
+
+def _table(checkpoint: Checkpoint) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    return {
+        "recognised": True,
+        "exit_code": 0,
+        "artifact": to_builtins(checkpoint.artifact),
+        "format": checkpoint.format,
+        "layout": checkpoint.layout,
+        "dtype": checkpoint.dtype,
+        "parameters": _parameters(checkpoint),
+        "candidates": to_builtins(checkpoint.candidates),
+        "evidence": list(checkpoint.evidence),
+        "notes": to_builtins(checkpoint.notes),
+        "findings": to_builtins(checkpoint.findings),
+        "tensors": {
+            name: {"shape": list(info.shape), "dtype": info.dtype}
+            for name, info in checkpoint.tensors.infos().items()
+        },
+    }
+
+
+def _text(checkpoint: Checkpoint) -> str:
+    artifact, first = checkpoint.artifact, checkpoint.candidates[0]
+    tensors = len(checkpoint.tensors.infos())
+    rows = [
+        ("file", f"{artifact.name}, {artifact.size_bytes:,} bytes"),
+        ("sha256", artifact.sha256),
+        ("format", checkpoint.format),
+        ("names", checkpoint.layout),
+        ("weights", f"{tensors} tensors, {_parameters(checkpoint):,} values, {checkpoint.dtype}"),
+        ("architecture", _described(first)),
+        *(("or", _described(other)) for other in checkpoint.candidates[1:]),
+        ("normalisation", f"mean {_numbers(first.mean)}, std {_numbers(first.std)}"),
+        *(("evidence", text) for text in checkpoint.evidence),
+        *(("note", f"{note.text} [{note.code}]") for note in checkpoint.notes),
+        *(
+            ("finding", f"{item.severity.value}: {item.what}; {item.remedy} [{item.rule}]")
+            for item in checkpoint.findings
+        ),
+    ]
+    return "\n".join(f"{label:<14} {printable(text, 400)}" for label, text in rows)
+
+
+def _described(candidate: Candidate) -> str:
+    config: Any = candidate.config
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    size, length = vision.get("image_size", 224), text.get("context_length", 77)
+    activation = "QuickGELU" if config.get("quick_gelu") else "GELU"
+    towers = f"{size} px, {config['embed_dim']} dimensions, {length} tokens, {activation}"
+    return f"{candidate.name} ({towers}; {candidate.source})"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.4f}" for value in values)
+
+
+def _parameters(checkpoint: Checkpoint) -> int:
+    from math import prod
+
+    return sum(prod(info.shape) for info in checkpoint.tensors.infos().values())
