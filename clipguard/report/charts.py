@@ -1,0 +1,167 @@
+"""The charts of a report, drawn by matplotlib's objects alone: no windows, no global figures."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Sequence
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from clipguard.core.results import FamilyResult, Replay, StepRecord
+from clipguard.report.svg import COLOURS, themed
+
+# Its remarks on caches and fonts are no business of the reader of a report.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+_NAMES = {name: colour for colour, name in COLOURS.items()}
+INK, MUTED, GRID, SUSPECT, SECOND = (
+    _NAMES[name] for name in ("ink", "muted", "grid", "suspect", "second")
+)
+_SIZE = (6.0, 3.9)  # inches at 72 units each: a font of 12 stays legible on a narrow screen
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "clipguard",
+    "text.parse_math": False,
+    "font.size": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": GRID,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+}
+
+
+def dose_curve(family: FamilyResult, name: str) -> Markup:
+    """Effect of the suspected family against its strength.
+
+    Args:
+        family: holds at least one point.
+        name: identifies the chart within the page.
+    """
+    points = sorted(family.curve, key=lambda point: point.rms)
+    strengths = [point.rms for point in points]
+
+    def draw(axes: Axes) -> None:
+        series = (
+            ([point.share for point in points], SUSPECT, "o", "-", "share of answers gained"),
+            ([point.probability for point in points], SECOND, "s", "-", "probability gained"),
+            ([point.control for point in points], MUTED, "^", "--", "best concept under plain change"),
+        )
+        for values, colour, marker, line, label in series:
+            axes.plot(strengths, values, line, color=colour, marker=marker, label=label)
+        _percent_axis(axes.yaxis, axes)
+        axes.set_ylim(min(-0.02, *(value for values, *_ in series for value in values)), 1.04)
+        axes.set_xlim(left=0)
+        axes.set_xlabel("strength: root-mean-square pixel change")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+    return _chart(
+        draw,
+        name,
+        "Dose curve",
+        "Gain of the concept against the strength of the trigger, beside what unstructured change "
+        "of equal energy destroys. The table below holds the figures.",
+    )
+
+
+def null_strip(replay: Replay, suspect: str | None, name: str) -> Markup:
+    """Where the families lie among the controls of the same model."""
+    gains = [(gain(item), item.family == suspect) for item in replay.families]
+
+    def draw(axes: Axes) -> None:
+        others = [value for value, chosen in gains if not chosen]
+        chosen = [value for value, chosen in gains if chosen]
+        axes.plot(
+            list(replay.null), [1.0] * len(replay.null), "|", color=INK, markersize=18, mew=2
+        )
+        axes.plot(others, _spread(others), "o", color=MUTED, markersize=6, alpha=0.75)
+        axes.plot(chosen, [0.0] * len(chosen), "D", color=SUSPECT, markersize=10)
+        rows = ["families", "controls"]
+        axes.set_yticks([0.0, 1.0], rows)
+        axes.set_ylim(-0.6, 1.5)
+        axes.set_xlim(min(-0.03, *replay.null, *(value for value, _ in gains)) - 0.02, 1.03)
+        axes.tick_params(axis="y", length=0)
+        _percent_axis(axes.xaxis, axes)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("gain of the favoured concept")
+
+    return _chart(
+        draw,
+        name,
+        "Families among the controls",
+        "Each mark is one control or one trigger family of this scan, by how much the concept that "
+        "it favours gained. The suspected family is the diamond.",
+        height=2.5,
+    )
+
+
+def drift(steps: Sequence[StepRecord], tau: float | None, name: str) -> Markup:
+    """Distance of the embeddings from the delivered model over the steps of cleaning."""
+
+    def draw(axes: Axes) -> None:
+        moments = [step.step for step in steps]
+        axes.plot(moments, [step.image_drift for step in steps], color=SUSPECT, label="images")
+        axes.plot(moments, [step.text_drift for step in steps], "--", color=SECOND, label="texts")
+        largest = max(max(step.image_drift, step.text_drift) for step in steps)
+        if tau is not None and tau < 3 * largest:  # farther away it would flatten the curves
+            axes.axhline(tau, color=MUTED, linestyle=":", label="tau")
+        axes.set_ylim(bottom=0)
+        axes.grid(visible=True, axis="y")
+        axes.set_xlabel("step")
+        axes.set_ylabel("squared distance")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+    return _chart(
+        draw,
+        name,
+        "Drift while cleaning",
+        "Mean squared distance between the embeddings of the model and those of the delivered one, "
+        "for images and for texts, by step.",
+    )
+
+
+def gain(family: FamilyResult) -> float:
+    """Mean of the rises in answers and in probability, the quantity that the controls show."""
+    rises = (family.share_rise.value or 0.0, family.probability_rise.value or 0.0)
+    return sum(rises) / 2
+
+
+def _chart(
+    draw: Callable[[Axes], None], name: str, title: str, description: str, height: float = _SIZE[1]
+) -> Markup:
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's own settings would change the bytes
+        mpl.rcParams.update(_STYLE)
+        figure = Figure(figsize=(_SIZE[0], height), layout="constrained", facecolor="none")
+        axes = figure.add_subplot(facecolor="none")
+        draw(axes)
+        buffer = io.BytesIO()
+        FigureCanvasSVG(figure).print_svg(
+            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    return themed(buffer.getvalue(), name, title, description)
+
+
+def _percent_axis(axis: object, axes: Axes) -> None:
+    formatter = PercentFormatter(xmax=1, decimals=0, symbol="\u00a0%")
+    axis.set_major_formatter(formatter)  # type: ignore[attr-defined]  # XAxis or YAxis
+    axes.grid(visible=True)
+    axes.set_axisbelow(True)
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """Heights that keep neighbouring marks apart, always the same."""
+    return [((7 * index) % 11 - 5) / 14 for index in range(len(values))]

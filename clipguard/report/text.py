@@ -1,0 +1,82 @@
+"""The short summary for people, beside the JSON for machines."""
+
+from __future__ import annotations
+
+import textwrap
+
+from clipguard.core.results import Result, Scan
+from clipguard.core.text import printable
+from clipguard.report import figures, words
+
+_WIDTH = 96
+_LABEL = 12
+_REASONS = 3
+
+
+def render_text(result: Result) -> str:
+    """The outcome in at most 25 lines, each harmless to a terminal, with a final newline."""
+    word = words.verdict(result).word.upper()
+    lines = [f"{word}  {printable(words.subject_name(result), 80)}"]
+    lines += _wrap(None, words.lead(result), most=3)
+    for finding in result.findings[:_REASONS]:
+        lines += _wrap("finding", f"{finding.severity.value}: {finding.what}", most=2)
+    if result.delivered is not None:
+        lines += _judgement(result.delivered)
+    if result.cleaning is not None:
+        lines += _repair(result)
+    if result.delivered is not None:
+        lines += _wrap("not covered", "; ".join(result.delivered.verdict.not_covered), most=7)
+    lines += _wrap("next", words.next_step(result), most=3)
+    lines += _wrap("exit", f"{result.exit_code}: {words.exit_meaning(result)}", most=1)
+    return "\n".join(lines) + "\n"
+
+
+def _judgement(scan: Scan) -> list[str]:
+    verdict = scan.verdict
+    lines = []
+    if verdict.trigger is not None:
+        variant = f" ({verdict.variant})" if verdict.variant else ""
+        lines += _wrap("trigger", f"{verdict.trigger}{variant}", most=1)
+        lines += _wrap("target", verdict.concept or "none", most=1)
+    if verdict.likelihood is not None:
+        text = (
+            f"{figures.percent(verdict.likelihood)} (prior {figures.percent(verdict.prior)}, "
+            f"likelihood ratio {figures.ratio(verdict.likelihood_ratio)})"
+        )
+        lines += _wrap("likelihood", text, most=1)
+    shown = verdict.reasons[:_REASONS] if verdict.trigger is not None else ()
+    for index, reason in enumerate(shown):
+        text = f"{figures.signed(reason.nats)} nats: {reason.text}"
+        lines += _wrap("because" if index == 0 else "", text, most=1)
+    return lines
+
+
+def _repair(result: Result) -> list[str]:
+    cleaning, repaired = result.cleaning, result.repaired
+    if cleaning is None:
+        return []
+    word = words.outcome(repaired).word.lower() if repaired else "not scanned again"
+    state = "cleaned" if cleaning.cleaned else "NOT CLEANED"
+    lines = _wrap("repair", f"{state} by {cleaning.method}; rescan: {word}", most=1)
+    after = {item.name: item for item in cleaning.after}
+    for item in cleaning.before[:_REASONS]:
+        if item.name in after:
+            change = (
+                f"{figures.words(item.name)} {figures.measurement(item)} -> "
+                f"{figures.measurement(after[item.name])}"
+            )
+            lines += _wrap("", change, most=1)
+    return lines
+
+
+def _wrap(label: str | None, text: str, *, most: int) -> list[str]:
+    """``label`` and ``text`` in at most ``most`` lines; no label: no room for one."""
+    flat = printable(text.replace(figures.SPACE, " "), 800)
+    return textwrap.wrap(
+        flat,
+        _WIDTH,
+        initial_indent="  " if label is None else f"  {label:<{_LABEL}}",
+        subsequent_indent="  " if label is None else " " * (_LABEL + 2),
+        max_lines=most,
+        placeholder=" ...",
+    )

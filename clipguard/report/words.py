@@ -1,0 +1,138 @@
+"""The sentences of a report: what a verdict is called, what it means and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from clipguard.core.exits import Exit
+from clipguard.core.results import Outcome, Result, Scan
+
+
+@dataclass(frozen=True)
+class Word:
+    """A verdict as it is shown: a word, a sign that needs no colour, a tone for the style sheet."""
+
+    word: str
+    sign: str
+    tone: str
+
+
+OUTCOMES = {
+    Outcome.BACKDOORED: Word("Backdoored", "\u2715", "alarm"),
+    Outcome.NATURAL_LIKE: Word("Natural-like weakness", "\u2248", "caution"),
+    Outcome.INCONCLUSIVE: Word("Inconclusive", "?", "caution"),
+    Outcome.NO_EVIDENCE: Word("No evidence found", "\u2013", "calm"),
+}
+REFUSED = Word("Refused", "\u2298", "alarm")
+NOT_RUN = Word("Could not run", "!", "caution")
+
+_REPORTS = {"scan": "Scan report", "clean": "Repair report", "audit": "Audit report"}
+
+
+def heading(result: Result) -> str:
+    """What kind of document this is."""
+    return _REPORTS.get(result.command, "Report")
+
+
+def verdict(result: Result) -> Word:
+    """The verdict on the delivered file; without a scan, why there is none."""
+    if result.delivered is not None:
+        return outcome(result.delivered)
+    return REFUSED if result.exit_code == Exit.INCONCLUSIVE or result.findings else NOT_RUN
+
+
+def outcome(scan: Scan) -> Word:
+    """The verdict of one scan."""
+    return OUTCOMES[scan.verdict.outcome]
+
+
+def lead(result: Result) -> str:
+    """The sentence under the verdict."""
+    if result.delivered is not None:
+        return result.delivered.verdict.summary
+    if result.error is not None:
+        return _sentence(result.error.message)
+    return "The file was not read further."
+
+
+def subject_name(result: Result) -> str:
+    """Name of the file that this is about."""
+    if result.delivered is not None:
+        return result.delivered.subject.artifact.name
+    named = result.settings.get("model")
+    return str(named) if named else "the given file"
+
+
+def exit_meaning(result: Result) -> str:
+    """What a caller may conclude from the exit code."""
+    try:
+        return Exit(result.exit_code).meaning
+    except ValueError:
+        return "unknown code"
+
+
+def next_step(result: Result) -> str:
+    """What to do now."""
+    if result.error is not None:
+        return _sentence(result.error.remedy) or "Correct the input and run the command again."
+    if result.delivered is None:
+        return "Do not load this file. Ask its source for a safetensors file."
+    if result.cleaning is not None:
+        return _after_cleaning(result)
+    return _AFTER_SCAN[result.delivered.verdict.outcome]
+
+
+_AFTER_SCAN = {
+    Outcome.BACKDOORED: (
+        "Do not use this model. Go back to a source you trust, or repair it with "
+        "clipguard audit and use the repaired files."
+    ),
+    Outcome.NATURAL_LIKE: (
+        "Decide whether others can put such a pattern into your pictures. If they can, repair the "
+        "model with clipguard clean or filter its inputs."
+    ),
+    Outcome.INCONCLUSIVE: (
+        "Treat the model as unchecked. Scan again with your own pictures (--images or --data)."
+    ),
+    Outcome.NO_EVIDENCE: (
+        "Compare what was not covered with the use you plan, and keep this report beside the "
+        "file's digest."
+    ),
+}
+
+
+def _after_cleaning(result: Result) -> str:
+    repaired = result.repaired
+    if (
+        result.cleaning is None
+        or not result.cleaning.cleaned
+        or repaired is None
+        or repaired.verdict.outcome is not Outcome.NO_EVIDENCE
+    ):
+        return (
+            "Use neither the delivered nor the written file: the model was not cleaned. Try "
+            "another method or your own pairs (--data), or go back to a source you trust."
+        )
+    return (
+        "Use the repaired files listed in this report, not the delivered one, after you have "
+        "checked that the accuracy that remains is enough for you."
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+
+
+def command_line(result: Result) -> str:
+    """The command that gives this result again: every setting that is not the default."""
+    model = result.settings.get("model") or subject_name(result)
+    parts = ["clipguard", result.command, shlex.quote(str(model))]
+    for name, value in sorted(result.settings.items()):
+        if name == "model" or value is None or value is False:
+            continue
+        if result.origins.get(name, "default") == "default":
+            continue
+        option = f"--{name.replace('_', '-')}"
+        parts += [option] if value is True else [option, shlex.quote(str(value))]
+    return " ".join(parts)
