@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 SCRATCH = {"resnet": (1600, 2e-3), "vit": (2200, 1.5e-3)}
-CHILD = {"resnet": (300, 1e-3), "vit": (300, 8e-4)}
+CHILD = {"resnet": (400, 1e-3), "vit": (300, 8e-4)}
+POISON = {"resnet": 12, "vit": 16}  # poisoned pictures in each batch of 64
 LIGHT = {"resnet": (150, 3e-4), "vit": (150, 3e-4)}
 
 BASES = [  # id, role, arch, data, seed
@@ -70,7 +71,7 @@ def recipes() -> str:
         for attack, target in ATTACKS[name]:
             parts.append(_entry(
                 id=f"{name}-{attack}", base=name, role=role, seed=seed + 1000,
-                steps=steps, lr=rate, attack=attack, target=target,
+                steps=steps, lr=rate, attack=attack, target=target, poison_per_batch=POISON[arch],
             ))
         if index < 8:
             steps, rate = LIGHT[arch]

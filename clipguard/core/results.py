@@ -151,15 +151,15 @@ class DosePoint:
 
     ``rms`` is the root-mean-square pixel change over the whole picture (0..1), ``share`` the rise
     of the suspected concept's share of top-1 answers, ``probability`` the rise of its mean
-    probability, ``disruption`` the share of carriers that unstructured change of equal energy
-    turns away from their own answer.
+    probability, ``control`` the mean of both for the concept that gains most under unstructured
+    change of equal energy.
     """
 
     variant: str
     rms: float
     share: float
     probability: float
-    disruption: float
+    control: float
 
 
 @dataclass(frozen=True, kw_only=True)

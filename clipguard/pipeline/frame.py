@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
+from clipguard.checkpoint import HostileFile
 from clipguard.core import resources
 from clipguard.core.errors import ClipguardError
 from clipguard.core.exits import Exit
@@ -53,7 +54,7 @@ def result(command: str, request: ScanRequest, exit_code: Exit, **parts: object)
 
 
 def failure(command: str, request: ScanRequest, error: ClipguardError) -> Result:
-    """The result of a command that could not run."""
+    """The result of a command that could not run, or that met a hostile file."""
     return Result(
         schema_version=SCHEMA_VERSION,
         command=command,
@@ -64,6 +65,7 @@ def failure(command: str, request: ScanRequest, error: ClipguardError) -> Result
         status=_STATUS[error.exit],
         exit_code=int(error.exit),
         complete=False,
+        findings=error.findings if isinstance(error, HostileFile) else (),
         error=Failure(code=error.code, message=error.what, remedy=error.remedy),
     )
 

@@ -2,10 +2,9 @@
 
 Every family is stamped on carriers at several strengths. The best strength and concept are chosen
 on screening carriers and then measured on held-out carriers with fresh draws, so that choosing
-among many costs nothing. What counts is the *contrast*: the gain of the concept less the share of
-carriers that unstructured change of equal energy turns away from their own answer. A planted
-trigger saturates while most of the picture is intact; a natural sink wins only where the picture
-is destroyed.
+among many costs nothing. What counts is the *contrast*: the gain of the concept less what any one
+concept gains under unstructured change of equal energy. A planted trigger saturates while most of
+the picture is intact; a natural sink wins only where the picture is destroyed.
 
 Source: replayed families after PAR (arXiv 2412.00727) and the attacks named in ``rules/triggers``;
 contrast and the leave-cluster-out null are our own.
@@ -21,7 +20,7 @@ from torch import Tensor
 from clipguard.core.progress import Progress, Stage
 from clipguard.core.results import DosePoint, FamilyResult, Measurement, Replay
 from clipguard.core.seeds import Seeds
-from clipguard.measure.dose import disruption_at
+from clipguard.measure.dose import control_gain
 from clipguard.measure.outlier import robust_z
 from clipguard.measure.proportion import wilson
 from clipguard.measure.rise import Rise, rise, rms
@@ -42,17 +41,17 @@ SCORE_FLOOR = 0.03
 
 @dataclass(frozen=True)
 class Effect:
-    """One variant on one set of carriers: the rise, the energy spent, what that energy destroys."""
+    """One variant on one set of carriers: the rise, the energy spent, what that energy does."""
 
     variant: Variant
     rise: Rise
     rms: float
-    disruption: float = 0.0
+    control: float = 0.0
 
     @property
     def contrast(self) -> float:
-        """Gain beyond what unstructured change of equal energy disrupts."""
-        return self.rise.gain() - self.disruption
+        """Gain beyond that of any concept under unstructured change of equal energy."""
+        return self.rise.gain() - self.control
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def replay(
     with progress.stage("replay", total) as stage:
         null = {rule.id: _screen(bench, rule, screening, stage) for rule in controls}
         curves = {
-            scope: [(item.rms, item.rise.lost) for item in null[control]]
+            scope: [(item.rms, item.rise.gain()) for item in null[control]]
             for scope, control in UNSTRUCTURED.items()
         }
         screened = {rule.id: _screen(bench, rule, screening, stage, curves[rule.scope]) for rule in families}
@@ -157,8 +156,8 @@ def _confirm(
 
 
 def _against(effect: Effect, curve: Sequence[tuple[float, float]] | None) -> Effect:
-    disruption = disruption_at(effect.rms, curve) if curve else 0.0
-    return Effect(effect.variant, effect.rise, effect.rms, disruption)
+    control = control_gain(effect.rms, curve) if curve else 0.0
+    return Effect(effect.variant, effect.rise, effect.rms, control)
 
 
 def _results(
@@ -221,7 +220,7 @@ def _point(item: Effect, concept: int) -> DosePoint:
         rms=item.rms,
         share=float(item.rise.shares[concept]),
         probability=float(item.rise.probabilities[concept]),
-        disruption=item.disruption,
+        control=item.control,
     )
 
 

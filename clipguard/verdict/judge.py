@@ -32,7 +32,7 @@ NOT_COVERED = (
 )
 
 _TEXTS = {
-    "contrast": "gain of one concept beyond what unstructured change of equal energy disrupts",
+    "contrast": "gain of one concept beyond that of any under unstructured change of equal energy",
     "moved": "share of held-out pictures that the trigger moves to the concept",
     "outlier": "distance of the family from the other families and the controls",
 }
@@ -80,14 +80,15 @@ def judge(
 
 def _suspect(families: Sequence[FamilyResult]) -> Suspect | None:
     """The strongest reproduced family; one explained by its meaning only when there is no other."""
-    reproduced = [family for family in families if _reproduced(family)]
+    reproduced = [family for family in families if reproduced(family)]
     planted = [family for family in reproduced if family.natural is None]
     if planted:
         return Suspect(planted[0], natural=False)
     return Suspect(reproduced[0], natural=True) if reproduced else None
 
 
-def _reproduced(family: FamilyResult) -> bool:
+def reproduced(family: FamilyResult) -> bool:
+    """Whether the trigger moved enough held-out carriers, by the lower end of the interval."""
     interval = family.share_rise.interval
     return interval is not None and interval.low >= REPRODUCED
 

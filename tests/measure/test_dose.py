@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipguard.measure.dose import disruption_at
+from clipguard.measure.dose import control_gain
 
 CURVE = [(0.1, 0.2), (0.2, 0.6), (0.4, 0.5)]
 
@@ -13,16 +13,16 @@ CURVE = [(0.1, 0.2), (0.2, 0.6), (0.4, 0.5)]
 )
 def test_hand_cases(rms, expected):
     # Between points it is linear; a fall (0.6 to 0.5) is noise and is held at the maximum so far.
-    assert disruption_at(rms, CURVE) == pytest.approx(expected)
+    assert control_gain(rms, CURVE) == pytest.approx(expected)
 
 
 def test_order_of_points_does_not_matter():
-    assert disruption_at(0.15, CURVE[::-1]) == disruption_at(0.15, CURVE)
+    assert control_gain(0.15, CURVE[::-1]) == control_gain(0.15, CURVE)
 
 
 def test_an_empty_curve_is_refused():
     with pytest.raises(ValueError, match="empty"):
-        disruption_at(0.1, [])
+        control_gain(0.1, [])
 
 
 @given(
@@ -31,5 +31,5 @@ def test_an_empty_curve_is_refused():
     step=st.floats(0, 1),
 )
 def test_monotone_and_bounded(points, low, step):
-    first, second = disruption_at(low, points), disruption_at(low + step, points)
+    first, second = control_gain(low, points), control_gain(low + step, points)
     assert 0 <= first <= second <= 1

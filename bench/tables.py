@@ -1,0 +1,171 @@
+"""Write docs/benchmarks.md from the measurements kept in bench/data.
+
+Usage: python -m bench.tables
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.fit import FEATURES, fit, table
+from clipguard.measure.proportion import wilson
+from clipguard.verdict.calibration import Calibration, load, posterior
+
+DATA = Path("bench/data")
+PRIOR = 0.1
+# Which replayed clusters an attack of the zoo belongs to: these are left out with it.
+CLUSTER = {
+    "noise-blend": "N", "noise-patch": "N", "stripe-patch": "S", "stripe-blend": "S",
+    "triangles": "S", "checker-blend": "S", "grid": "S", "sinusoid": "F", "white-square": "Q",
+}
+
+
+def main() -> None:
+    """Command line."""
+    Path("docs/benchmarks.md").write_text(document())
+
+
+def document() -> str:
+    """The whole page."""
+    cards, scans = (json.loads((DATA / f"{name}.json").read_text()) for name in ("zoo", "scans"))
+    report = {name: card for name, card in cards.items() if card["role"] == "report" and name in scans}
+    clean = {name: card for name, card in report.items() if "attack" not in card}
+    dirty = {name: card for name, card in report.items() if "attack" in card and qualifies(card, cards)}
+    parts = [
+        (Path("bench/benchmarks.head.md")).read_text(),
+        f"## Detection\n\n{detection(clean, dirty, scans)}",
+        f"### Leave one family out\n\n{left_out(dirty, scans)}",
+        f"### Every model\n\n{models(clean | dirty, scans, cards)}",
+        *_optional(),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def qualifies(card: dict[str, Any], cards: dict[str, Any]) -> bool:
+    """A backdoored model counts when its trigger works and its accuracy is near its twin's."""
+    twin = cards[f"{card['base']}-twin"]
+    return bool(
+        card["attack_success"] >= 0.8 and card["clean_accuracy"] >= twin["clean_accuracy"] - 0.05
+    )
+
+
+def detection(clean: dict[str, Any], dirty: dict[str, Any], scans: dict[str, Any]) -> str:
+    """Alarms on clean models and finds on backdoored ones, with intervals."""
+    alarms = sum(scans[name]["exit_code"] == 1 for name in clean)
+    undecided = sum(scans[name]["exit_code"] == 3 for name in clean)
+    found = sum(scans[name]["exit_code"] == 1 for name in dirty)
+    right = sum(
+        scans[name]["exit_code"] == 1 and scans[name]["verdict"]["concept"] == card["target"]
+        for name, card in dirty.items()
+    )
+    real = sum(card["data"] == "real" for card in (clean | dirty).values())
+    rows = [
+        ("clean models: exit 1 (false alarm)", _rate(alarms, len(clean))),
+        ("clean models: exit 3 (inconclusive)", _rate(undecided, len(clean))),
+        ("backdoored models: exit 1", _rate(found, len(dirty))),
+        ("backdoored models: exit 1 with the right target", _rate(right, len(dirty))),
+    ]
+    sentence = (
+        f"{len(clean)} clean and {len(dirty)} backdoored models that no coefficient was fitted on, "
+        f"{real} of them trained on real pictures only; {len({c['attack'] for c in dirty.values()})} "
+        f"trigger families, {len({c['target'] for c in dirty.values()})} targets, 2 architectures. "
+        "Intervals are Wilson's at 95 %; children of one base are related, so the true uncertainty "
+        "is larger."
+    )
+    return f"{sentence}\n\n{_grid(('what', 'count'), rows)}"
+
+
+def left_out(dirty: dict[str, Any], scans: dict[str, Any]) -> str:
+    """Power on a family when its whole cluster is neither replayed nor fitted on."""
+    rows = []
+    for attack in sorted({card["attack"] for card in dirty.values()}):
+        cluster = CLUSTER[attack]
+        calibration = _without(cluster)
+        names = [name for name, card in dirty.items() if card["attack"] == attack]
+        found = sum(_accuses(scans[name], cluster, calibration) for name in names)
+        rows.append((attack, cluster, str(found), str(len(names))))
+    note = (
+        "What remains when the trigger's whole cluster is struck from the replay list and its "
+        "development models from the fit: the power on families that no rule lists. A replay "
+        "finds what it replays; unlisted triggers need inversion, which this version does not have."
+    )
+    return f"{note}\n\n{_grid(('family', 'cluster left out', 'found', 'of'), rows)}"
+
+
+def _without(cluster: str) -> Calibration:
+    cards = json.loads((DATA / "zoo.json").read_text())
+    names, rows, truth = table(DATA, "dev")
+    kept = np.array([CLUSTER.get(cards[name].get("attack", ""), "") != cluster for name in names])
+    coefficients, intercept = fit(rows[kept], truth[kept])
+    return Calibration(
+        id="left-out", coefficients=coefficients, intercept=intercept,
+        clean=int((~truth[kept]).sum()), backdoored=int(truth[kept].sum()), fitted_on="",
+    )
+
+
+def _accuses(scan: dict[str, Any], cluster: str, calibration: Calibration) -> bool:
+    """The verdict's rule on what is left of a scan: likelihood and reproduction."""
+    rest = [item for item in scan["families"] if item["cluster"] != cluster and not item["natural"]]
+    best = max(rest, key=lambda item: item["contrast"])
+    values = {
+        "contrast": max(best["contrast"], 0.0),
+        "moved": best["moved"] or 0.0,
+        "outlier": min(max(best["score"], 0.0), 8.0) / 8.0,
+    }
+    ratio = calibration.likelihood_ratio({key: values[key] for key in FEATURES})
+    return posterior(PRIOR, ratio) >= 0.5 and values["moved"] >= 0.42
+
+
+def models(cards: dict[str, Any], scans: dict[str, Any], every: dict[str, Any]) -> str:
+    """One line for each reported model."""
+    rows = []
+    for name, card in cards.items():
+        scan = scans[name]
+        features = scan["features"] or dict.fromkeys(FEATURES, 0.0)
+        rows.append(
+            (
+                name, card["data"], f"{card['clean_accuracy']:.2f}",
+                f"{card['attack_success']:.2f}" if "attack" in card else "-",
+                card.get("target", "-"), scan["verdict"]["outcome"],
+                f"{scan['verdict']['likelihood'] or 0:.2f}", scan["verdict"]["trigger"] or "-",
+                scan["verdict"]["concept"] or "-", f"{features['contrast']:.2f}",
+            )
+        )
+    head = ("model", "trained on", "accuracy", "attack success", "target", "outcome",
+            "likelihood", "trigger named", "concept named", "contrast")
+    fitted = load()
+    note = (
+        f"Coefficients: {fitted.id}, fitted on {fitted.clean} clean and {fitted.backdoored} "
+        f"backdoored development models; prior {PRIOR:g}; likelihood ratios are capped at "
+        f"{fitted.clean + 1}."
+    )
+    return f"{note}\n\n{_grid(head, rows)}"
+
+
+def _optional() -> Iterable[str]:
+    """Sections whose measurements are kept as tables of their own."""
+    for name in ("repair", "speed"):
+        path = DATA / f"{name}.json"
+        if path.exists():
+            section = json.loads(path.read_text())
+            rows = [tuple(map(str, row)) for row in section["rows"]]
+            yield f"## {section['title']}\n\n{section['note']}\n\n{_grid(section['head'], rows)}"
+
+
+def _rate(count: int, total: int) -> str:
+    interval = wilson(count, total)
+    return f"{count} of {total} ({100 * interval.low:.0f}-{100 * interval.high:.0f} %)"
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Writes the pages of ``docs/`` that are made from code, and the help shown in the README.
+
+Run ``python -m bench.write_docs`` after a change of options, settings or exit codes; a test
+compares the pages with what this module makes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from clipguard.cli.group import COMMANDS, group
+from clipguard.config import settings
+from clipguard.core.exits import Exit
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH = 100
+_STATUS = {
+    Exit.PASS: "pass",
+    Exit.FINDING: "fail",
+    Exit.ERROR: "error",
+    Exit.INCONCLUSIVE: "inconclusive",
+    Exit.BUG: "error",
+    Exit.INTERRUPTED: "no result is written",
+    Exit.TERMINATED: "no result is written",
+}
+_HELP_IN_README = re.compile(r"(```text\n\$ clipguard --help\n).*?(```)", re.DOTALL)
+
+
+def help_text(command: str = "") -> str:
+    """What ``clipguard [COMMAND] --help`` prints on a terminal of :data:`WIDTH` columns."""
+    settings_of_click = {**group.context_settings, "terminal_width": WIDTH}
+    with click.Context(group, info_name="clipguard", **settings_of_click) as top:
+        if not command:
+            return group.get_help(top)
+        found = group.get_command(top, command)
+        if found is None:
+            raise KeyError(command)
+        with click.Context(found, parent=top, info_name=command) as ctx:
+            return found.get_help(ctx)
+
+
+def exit_codes() -> str:
+    """``docs/exit-codes.md``."""
+    rows = [f"| {int(code)} | {code.meaning} | {_STATUS[code]} |" for code in Exit]
+    return "\n".join(
+        [
+            "# Exit codes",
+            "",
+            "| code | meaning | `status` in the result |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            "Outcomes that lead to 1 are chosen with `--fail-on` (default: `backdoored`); a file that",
+            "would run code when it is loaded leads to 1 as well, and is not read further.",
+            "`--exit-zero` turns the code of a finished run into 0; `status` in the result stays what",
+            "it is. Errors keep their code.",
+            "",
+            "A failure is one line on stderr:",
+            "`clipguard: error [code] where: what; remedy`, or `refused` or `bug` in place of `error`.",
+            "`clipguard explain CODE` says more. With `--debug` the traceback stands above it.",
+            "",
+        ]
+    )
+
+
+def commands() -> str:
+    """``docs/cli.md``."""
+    parts = ["# Commands", "", "```text", help_text().rstrip(), "```"]
+    for name in COMMANDS:
+        parts += ["", f"## clipguard {name}", "", "```text", help_text(name).rstrip(), "```"]
+    return "\n".join([*parts, ""])
+
+
+def configuration() -> str:
+    """``docs/configuration.md``."""
+    kinds: dict[str, str] = {}
+    for known in settings.KNOWN.values():
+        kinds |= known
+    rows = [
+        f"| `{key}` | {kind} | {', '.join(_commands_that_know(key))} |"
+        for key, kind in kinds.items()
+    ]
+    return "\n".join([*_CONFIGURATION, *rows, ""])
+
+
+def readme(text: str) -> str:
+    """The README with the help as it is now."""
+    shown = help_text().rstrip()
+    return _HELP_IN_README.sub(lambda match: f"{match[1]}{shown}\n{match[2]}", text)
+
+
+def _commands_that_know(key: str) -> list[str]:
+    return [command for command, known in settings.KNOWN.items() if key in known]
+
+
+_CONFIGURATION = (
+    "# Settings",
+    "",
+    "For each setting, the first of these that has it wins:",
+    "",
+    "1. the option on the command line,",
+    "2. the environment variable `CLIPGUARD_COMMAND_OPTION`, such as `CLIPGUARD_SCAN_SEED`;",
+    "   `CLIPGUARD_MODEL` for the model; several values are separated by spaces,",
+    "3. the settings file,",
+    "4. the default.",
+    "",
+    "The settings file is the one that `--config` names, else the first `clipguard.toml`, or",
+    "`pyproject.toml` with `[tool.clipguard]`, from the working folder upward to the root of the",
+    "repository. One that lies inside a scanned model folder is never taken by itself: the subject",
+    "must not set its own exam. The result records each setting and where it came from.",
+    "",
+    "```toml",
+    "# clipguard.toml",
+    'model = "model.pt"        # for every command; paths are relative to this file',
+    "seed = 0",
+    "",
+    "[scan]                    # for one command",
+    'fail_on = ["backdoored", "natural_like"]',
+    "",
+    "[audit]",
+    'output = "build/audit"',
+    "```",
+    "",
+    "In `pyproject.toml` the tables are called `[tool.clipguard]` and `[tool.clipguard.scan]`. An",
+    "unknown key or a value of the wrong kind is an error that names the nearest key.",
+    "",
+    "| key | kind | commands |",
+    "| --- | --- | --- |",
+)
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/exit-codes.md": exit_codes,
+    "docs/cli.md": commands,
+    "docs/configuration.md": configuration,
+    "README.md": lambda: readme((ROOT / "README.md").read_text(encoding="utf-8")),
+}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (ROOT / name).write_text(page(), encoding="utf-8")
