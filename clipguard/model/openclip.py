@@ -158,7 +158,8 @@ def class_names() -> tuple[str, ...]:
 def to_float32(values: np.ndarray, dtype: str) -> Tensor:
     """A stored array as a float32 tensor of its own memory; bfloat16 comes as bit patterns."""
     if dtype == "bfloat16":
-        bits = np.ascontiguousarray(values).astype(np.uint32) << 16
+        bits = np.array(values, dtype=np.uint32, order="C")
+        bits <<= 16  # in place: anything else turns a number into no array
         return torch.from_numpy(bits.view(np.float32))
     return torch.from_numpy(np.array(values, dtype=np.float32))
 
