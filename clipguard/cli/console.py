@@ -50,11 +50,10 @@ def progress(quiet: bool = False, *, command: str = "clipguard") -> Progress:
 
 
 def set_up_logging(*, verbose: bool, debug: bool) -> None:
-    """Log to stderr: warnings, more with ``-v``, all with ``--debug``."""
-    level = logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(name)s: %(levelname)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    """Log to stderr: errors, warnings of libraries with ``-v``, all with ``--debug``."""
+    level = logging.DEBUG if debug else logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(format="%(name)s: %(levelname)s: %(message)s")
+    logging.getLogger().setLevel(min(level + 10, logging.ERROR))  # libraries talk more
     logging.getLogger("clipguard").setLevel(level)
     if verbose or debug:
         warnings.simplefilter("default")

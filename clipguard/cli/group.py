@@ -29,8 +29,14 @@ COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("clipguard.cli.inspect:command", "Tell what a checkpoint holds."),
     "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),
     "rules": Entry("clipguard.cli.rules:command", "List the trigger families."),
-    "explain": Entry("clipguard.cli.explain:command", "Explain an ID."),
-    "schema": Entry("clipguard.cli.schema:command", "Print the JSON Schema of results."),
+    "explain": Entry(
+        "clipguard.cli.explain:command",
+        "Explain a trigger family, a check, a finding or an error by its ID.",
+    ),
+    "schema": Entry(
+        "clipguard.cli.schema:command",
+        "Print the JSON Schema that every result of this version follows.",
+    ),
     "doctor": Entry("clipguard.cli.doctor:command", "Say whether clipguard can work here."),
 }
 

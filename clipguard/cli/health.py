@@ -94,9 +94,10 @@ def _packages(names: Sequence[str]) -> list[Item]:
 
 def _child(names: Sequence[str]) -> list[Item]:
     """Items for at least the first of ``names``."""
-    call = [sys.executable, "-m", "clipguard.model.trial", *names]
     try:
-        done = subprocess.run(call, capture_output=True, timeout=TIMEOUT, check=False)  # noqa: S603 - our own module, names from a constant
+        done = subprocess.run(  # noqa: S603 - this module, with names from a constant
+            _command(names), capture_output=True, timeout=TIMEOUT, check=False
+        )
         output, ending = done.stdout, _ending(done.returncode)
     except subprocess.TimeoutExpired as late:
         output, ending = late.stdout or b"", f"no answer after {TIMEOUT} s"
@@ -104,6 +105,10 @@ def _child(names: Sequence[str]) -> list[Item]:
     if len(items) < len(names):
         items.append(Item(names[len(items)], False, "", ending))
     return items
+
+
+def _command(names: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "clipguard.model.trial", *names]
 
 
 def _item(line: str) -> Item:

@@ -1,0 +1,105 @@
+"""The command line in this process, and a pipeline that answers at once."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from clipguard.cli import main
+from clipguard.core.results import SCHEMA_VERSION, Result, ToolInfo
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Work in an empty folder, with no settings of the machine, and leave logging as it was."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    for name in ("CLIPGUARD_MODEL", "CLIPGUARD_DEBUG", "CLIPGUARD_SCAN_SEED"):
+        monkeypatch.delenv(name, raising=False)
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run ``clipguard ARGUMENTS`` in this process."""
+
+    def run(*arguments: object) -> Ended:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        streams = capsys.readouterr()
+        return Ended(code, streams.out, streams.err)
+
+    return run
+
+
+@dataclass
+class Pipeline:
+    """Stands in for the pipeline: keeps the request; returns a result or raises."""
+
+    requests: list[Any]
+    exit_code: int = 0
+    error: BaseException | None = None
+
+    def __call__(self, request: Any, progress: Any) -> Result:
+        self.requests.append(request)
+        with progress.stage("replay", 2) as stage:
+            stage.advance()
+        if self.error is not None:
+            raise self.error
+        return replace(
+            EMPTY,
+            settings=dict(request.settings),
+            origins=dict(request.origins),
+            exit_code=self.exit_code,
+        )
+
+    @property
+    def request(self) -> Any:
+        """What the last command asked for."""
+        return self.requests[-1]
+
+
+EMPTY = Result(
+    schema_version=SCHEMA_VERSION,
+    command="scan",
+    tool=ToolInfo(name="clipguard", version="0", rules_sha256="0" * 64),
+    environment=None,
+    settings={},
+    origins={},
+    status="pass",
+    exit_code=0,
+    complete=True,
+)
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """Replaces scan, clean and audit; the commands import them only when they run."""
+    stand_in = Pipeline([])
+    for name in ("scan", "clean", "audit"):
+        module = ModuleType(f"clipguard.pipeline.{name}")
+        setattr(module, name, stand_in)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return stand_in

@@ -1,0 +1,155 @@
+"""From options, environment and settings file to the request of the pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clipguard.core.results import Outcome
+
+
+def test_defaults_and_their_origin(cli, pipeline):
+    assert cli("scan", "folder/model.pt").code == 0
+    request = pipeline.request
+    assert (request.model, request.seed, request.device) == ("folder/model.pt", 0, "cpu")
+    assert request.fail_on == {Outcome.BACKDOORED}
+    assert request.settings["model"] == "model.pt"
+    assert request.origins["model"] == "command line"
+    assert request.origins["seed"] == "default"
+    assert set(request.settings) == set(request.origins)
+
+
+def test_precedence(cli, pipeline, tmp_path, monkeypatch):
+    def seed_of(*arguments: str) -> tuple[int, str]:
+        assert cli("scan", "model.pt", *arguments).code == 0
+        return pipeline.request.seed, pipeline.request.origins["seed"]
+
+    assert seed_of() == (0, "default")
+    (tmp_path / "pyproject.toml").write_text("[tool.clipguard]\nseed = 1\n")
+    assert seed_of() == (1, "pyproject.toml")
+    (tmp_path / "clipguard.toml").write_text("seed = 2\n")
+    assert seed_of() == (2, "clipguard.toml")
+    (tmp_path / "clipguard.toml").write_text("seed = 2\n[scan]\nseed = 3\n[clean]\nseed = 9\n")
+    assert seed_of() == (3, "clipguard.toml")
+    (tmp_path / "other.toml").write_text("[scan]\nseed = 4\n")
+    assert seed_of("--config", "other.toml") == (4, "other.toml")
+    monkeypatch.setenv("CLIPGUARD_SCAN_SEED", "5")
+    assert seed_of("--config", "other.toml") == (5, "environment")
+    assert seed_of("--seed", "6") == (6, "command line")
+
+
+@pytest.mark.parametrize("command", ["scan", "clean", "audit"])
+def test_a_configured_model_needs_no_argument(cli, pipeline, tmp_path, monkeypatch, command):
+    (tmp_path / "clipguard.toml").write_text('model = "models/m.pt"\n')
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert cli(command).code == 0
+    assert Path(pipeline.request.model) == tmp_path / "models/m.pt"
+    assert pipeline.request.settings["model"] == "m.pt"
+
+
+def test_clean_draws_pairs_unless_it_is_given_some(cli, pipeline, tmp_path):
+    assert cli("clean", "m.pt").code == 0
+    assert pipeline.request.synthetic
+    assert pipeline.request.output == Path("clipguard-clean")
+    assert cli("clean", "m.pt", "--data", "pairs.csv", "-o", "out").code == 0
+    assert not pipeline.request.synthetic
+    assert pipeline.request.output == Path("out")
+    (tmp_path / "clipguard.toml").write_text('data = "pairs.csv"\n')
+    assert cli("clean", "m.pt", "--synthetic").code == 0
+    assert pipeline.request.data is None
+    (tmp_path / "clipguard.toml").write_text("[clean]\nsynthetic = true\n")
+    assert cli("clean", "m.pt", "--data", "pairs.csv").code == 0
+    assert not pipeline.request.synthetic
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scan", "m", "--images", "a", "--data", "b"),
+        ("clean", "m", "--synthetic", "--data", "b"),
+    ],
+)
+def test_contradictions_are_refused(cli, pipeline, arguments):
+    ended = cli(*arguments)
+    assert ended.code == 2
+    assert "[usage.contradiction]" in ended.err
+    assert pipeline.requests == []
+
+
+def test_fail_on_from_everywhere(cli, pipeline, tmp_path, monkeypatch):
+    cli("scan", "m", "--fail-on", "natural_like", "--fail-on", "backdoored")
+    assert pipeline.request.fail_on == {Outcome.NATURAL_LIKE, Outcome.BACKDOORED}
+    assert pipeline.request.settings["fail_on"] == "backdoored,natural_like"
+    (tmp_path / "clipguard.toml").write_text('fail_on = ["inconclusive"]\n')
+    cli("scan", "m")
+    assert pipeline.request.fail_on == {Outcome.INCONCLUSIVE}
+    monkeypatch.setenv("CLIPGUARD_SCAN_FAIL_ON", "backdoored inconclusive")
+    cli("scan", "m")
+    assert pipeline.request.fail_on == {Outcome.BACKDOORED, Outcome.INCONCLUSIVE}
+
+
+def test_no_machine_path_gets_into_the_record(cli, pipeline, tmp_path):
+    for name in ("m.pt", "labels.txt", "arch.json"):
+        (tmp_path / name).touch()
+    here = str(tmp_path)
+    ended = cli(
+        *("scan", f"{here}/m.pt", "--labels", f"{here}/labels.txt"),
+        *("--arch", f"{here}/arch.json", "--images", f"{here}/pictures/"),
+    )
+    assert here not in ended.out
+    settings = json.loads(ended.out)["settings"]
+    assert settings["images"] == "pictures"
+    assert settings["arch"] == "arch.json"
+    assert "output" not in settings
+
+
+def test_a_scanned_folder_does_not_set_its_own_exam(cli, pipeline, tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "clipguard.toml").write_text("prior = 0.0001\n")
+    assert cli("scan", folder).code == 0
+    assert pipeline.request.prior == 0.1
+    monkeypatch.chdir(folder)
+    ended = cli("scan", ".")
+    assert ended.code == 2
+    assert "[config.in_model]" in ended.err
+    assert cli("scan", ".", "--config", "clipguard.toml").code == 0
+    assert pipeline.request.prior == 0.0001
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "named"),
+    [
+        ("seed = = 1\n", "config.toml", "line 1"),
+        ("sed = 1\n", "config.unknown_key", "seed"),
+        ("[scan]\nsteps = 1\n", "config.unknown_key", "scan.steps"),
+        ("seed = 'one'\n", "config.wrong_type", "integer"),
+        ("seed = true\n", "config.wrong_type", "integer"),
+        ("scan = 1\n", "config.wrong_type", "table"),
+    ],
+)
+def test_wrong_settings_are_answered_in_json_too(cli, pipeline, tmp_path, text, code, named):
+    (tmp_path / "clipguard.toml").write_text(text)
+    ended = cli("scan", "m")
+    assert ended.code == 2
+    assert f"[{code}]" in ended.err
+    assert named in ended.err
+    assert json.loads(ended.out)["error"]["code"] == code
+
+
+def test_values_out_of_range_in_the_settings_file(cli, pipeline, tmp_path):
+    (tmp_path / "clipguard.toml").write_text("prior = 2.0\n")
+    ended = cli("scan", "m")
+    assert ended.code == 2
+    assert "--prior" in ended.err
+    assert pipeline.requests == []
+
+
+def test_a_missing_config_file(cli, pipeline):
+    ended = cli("scan", "m", "--config", "nowhere.toml")
+    assert ended.code == 2
+    assert "[config.missing]" in ended.err

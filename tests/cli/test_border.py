@@ -1,0 +1,206 @@
+"""Every way out of a command, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from clipguard.core.errors import InputError, MachineError, RefusedError
+from clipguard.core.exits import Exit
+
+PROGRAM = """
+import sys, types
+from tests_cli_border import body
+module = types.ModuleType("clipguard.pipeline.scan")
+module.scan = body
+sys.modules[module.__name__] = module
+from clipguard.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_the_result_decides(cli, pipeline, code):
+    pipeline.exit_code = code
+    assert cli("scan", "model.pt").code == code
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "word"),
+    [
+        (InputError("file.truncated", "the file ends early", where="a.pt"), 2, "error"),
+        (MachineError("env.disk", "no space left"), 2, "error"),
+        (RefusedError("file.limits", "too many members", where="a.pt"), 3, "refused"),
+        (MemoryError(), 2, "error [env.memory]"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "error [env.memory]"),
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), 2, "error [env.package]"),
+        (RuntimeError("unforeseen"), 70, "bug"),
+        (EOFError("a reader's bug, not an interrupt"), 70, "bug"),
+        (ModuleNotFoundError("No module", name="clipguard.nowhere"), 70, "bug"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_what_is_raised_decides(cli, pipeline, error, code, word):
+    pipeline.error = error
+    ended = cli("scan", "-q", "model.pt")
+    assert ended.code == code
+    assert ended.err.startswith(f"clipguard: {word}")
+    assert ended.err.count("\n") == 1
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "scan", "m"), ("scan", "m", "--debug")])
+def test_debug_shows_the_traceback(cli, pipeline, arguments):
+    pipeline.error = RuntimeError("unforeseen")
+    ended = cli(*arguments)
+    assert ended.code == Exit.BUG
+    assert "Traceback" in ended.err
+    assert ended.err.splitlines()[-1].startswith("clipguard: bug [bug] RuntimeError: unforeseen")
+
+
+def test_untrusted_text_cannot_move_the_cursor(cli, pipeline):
+    evil = "a\x1b[2J\u202eb\nc" + "d" * 400
+    pipeline.error = InputError("file.missing", evil, where=evil, remedy="check the path")
+    ended = cli("scan", "-q", "model.pt")
+    assert "\x1b" not in ended.err
+    assert "\u202e" not in ended.err
+    assert ended.err.count("\n") == 1
+    assert ended.err.rstrip().endswith("; check the path")
+    assert len(ended.err) < 600
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scna",),
+        ("--bogus",),
+        ("scan", "--bogus"),
+        ("scan", "m", "--carriers", "many"),
+        ("scan", "m", "--carriers", "3"),
+        ("scan", "m", "--prior", "nan"),
+        ("scan", "m", "--prior", "1"),
+        ("scan", "m", "--fail-on", "clean"),
+        ("scan", "m", "extra"),
+        ("scan", "m", "--seed"),
+        ("clean", "m", "--learning-rate", "inf"),
+        ("scan",),
+        ("clean",),
+        ("audit",),
+    ],
+)
+def test_usage_errors(cli, pipeline, arguments):
+    ended = cli(*arguments)
+    assert ended.code == Exit.ERROR
+    assert ended.err.startswith("clipguard: error [usage")
+    assert ended.err.count("\n") == 1
+    assert pipeline.requests == []
+
+
+def test_no_arguments_show_the_help_as_an_error(cli):
+    ended = cli()
+    assert ended.code == Exit.ERROR
+    assert ended.out == ""
+    assert "Exit codes:" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("--version",), ("scan", "-h")])
+def test_help_is_an_answer(cli, arguments):
+    ended = cli(*arguments)
+    assert ended.code == Exit.PASS
+    assert ended.out
+    assert ended.err == ""
+
+
+def test_unknown_device(cli, pipeline):
+    ended = cli("scan", "m", "--device", "toaster")
+    assert ended.code == Exit.ERROR
+    assert "[env.device] --device toaster" in ended.err
+    assert json.loads(ended.out)["error"]["code"] == "env.device"
+
+
+def start(tmp_path: Path, body: str, *arguments: str, **keywords: object) -> subprocess.Popen:
+    """``clipguard ARGUMENTS`` in its own process, with ``body`` in place of the scan."""
+    (tmp_path / "tests_cli_border.py").write_text(body)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        **keywords,
+    )
+
+
+WAITS = """
+import pathlib, time
+from clipguard.core import atomic
+def body(request, progress):
+    with atomic.folder(pathlib.Path("out")) as folder:
+        (folder / "half").write_text("half")
+        pathlib.Path("started").touch()
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)]
+)
+def test_signals_leave_nothing_half_written(tmp_path, number, code):
+    process = start(tmp_path, WAITS, "scan", "-q", "model.pt", stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "started").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out == b""
+    assert err.decode().splitlines() == [f"clipguard: {code.name.lower()}"]
+    left = {path.name for path in tmp_path.iterdir()} - {"__pycache__"}
+    assert left == {".git", "started", "tests_cli_border.py"}
+
+
+FINDS = """
+from dataclasses import replace
+from clipguard.core.results import Result, ToolInfo
+def body(request, progress):
+    return Result(
+        schema_version="1.0", command="scan", environment=None, status="fail", exit_code=1,
+        tool=ToolInfo(name="clipguard", version="0", rules_sha256="0"), complete=True,
+        settings={f"filler{n}": "x" * 100 for n in range(5000)}, origins={},
+    )
+"""
+
+
+def test_a_closed_pipe_keeps_the_exit_code_already_earned(tmp_path):
+    reader, writer = os.pipe()
+    process = start(tmp_path, FINDS, "scan", "-q", "model.pt", stdout=writer)
+    os.close(writer)
+    os.close(reader)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == Exit.FINDING
+    assert err == b""
+
+
+def test_a_closed_pipe_silences_a_listing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "clipguard", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == Exit.PASS
+    assert done.stderr == b""
