@@ -1,7 +1,7 @@
 """Draw the contact sheet of the documentation: pairs with their captions.
 
-    python -m bench.contact_sheet docs/images/contact-sheet.png
-    python -m bench.contact_sheet --things /tmp/things.png
+``python -m bench.contact_sheet docs/images/contact-sheet.png``
+``python -m bench.contact_sheet --things /tmp/things.png``
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ def sheet(scenes: list[Scene], columns: int) -> Image.Image:
     width, height = CELL + PAD, CELL + CAPTION + PAD
     canvas = Image.new("RGB", (columns * width + PAD, rows * height + PAD), "white")
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.truetype(
-        str(Path(text.__file__).parent / "fonts" / "DejaVuSans-Bold.ttf"), 9
-    )
+    font = ImageFont.truetype(str(Path(text.__file__).parent / "fonts" / "DejaVuSans-Bold.ttf"), 9)
     for index, scene in enumerate(scenes):
         x, y = PAD + index % columns * width, PAD + index // columns * height
         canvas.paste(Image.fromarray(render(scene, CELL)), (x, y))

@@ -1,6 +1,6 @@
 """Pictures per second of the scene generator on one core.
 
-    OMP_NUM_THREADS=1 python -m bench.speed_synth
+``OMP_NUM_THREADS=1 python -m bench.speed_synth``
 """
 
 from __future__ import annotations

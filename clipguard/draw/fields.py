@@ -65,19 +65,9 @@ def dead_leaves(size: int, leaves: int, rng: np.random.Generator) -> np.ndarray:
     field = np.full((size, size), 0.5)
     radii = np.sort(0.04 / np.sqrt(rng.uniform(0.01, 1.0, leaves)))[::-1]
     for radius in radii:
-        cx, cy, grey = rng.uniform(-0.05, 1.05, 2).tolist() + [rng.uniform()]
+        cx, cy, grey = rng.uniform([-0.05, -0.05, 0.0], [1.05, 1.05, 1.0]).tolist()
         field[(x - cx) ** 2 + (y - cy) ** 2 < radius**2] = grey
     return field
-
-
-def blobs(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(size, size) sum of soft bumps, stretched to 0..1: an out-of-focus background."""
-    x, y = _axes(size)
-    field = np.zeros((size, size))
-    for _ in range(count):
-        cx, cy, width, height = rng.uniform([0, 0, 0.06, -1.0], [1, 1, 0.25, 1.0])
-        field += height * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * width**2))
-    return _stretch(field)
 
 
 def _axes(size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What lies behind things: flat, ramps, photograph-like noise, blurred lights, patterns, horizons."""
+"""What lies behind things: flat, ramps, photograph-like noise, blurs, patterns, horizons."""
 
 from __future__ import annotations
 
@@ -133,15 +133,14 @@ def _rolled(name: str, variant: int) -> Image.Image:
 @lru_cache(maxsize=64)
 def _bank(name: str, choice: int) -> np.ndarray:
     rng = np.random.Generator(np.random.PCG64(7919 * (choice + 1)))
-    field = _FIELDS[name](rng, choice)
-    return np.rint(np.clip(field, 0, 1) * 255).astype(np.uint8)
+    return textures.quantised(_FIELDS[name](rng, choice))
 
 
 def _points(rng: np.random.Generator, choice: int) -> np.ndarray:
     field = np.zeros((_SIDE, _SIDE))
     rows, columns = rng.integers(0, _SIDE, (2, 90))
     field[rows, columns] = rng.uniform(0.4, 1.0, 90)
-    return np.asarray(np.maximum(field, 0.8 * np.roll(field, 1, 1)))
+    return np.maximum(field, 0.8 * np.roll(field, 1, 1))
 
 
 _FIELDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -153,7 +152,7 @@ _FIELDS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 
 
 def _grey(field: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.rint(field * 255).astype(np.uint8))
+    return Image.fromarray(textures.quantised(field))
 
 
 _KINDS: dict[str, Callable[[Sequence[Colour], int, int], Image.Image]] = {

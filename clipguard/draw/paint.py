@@ -94,9 +94,7 @@ def thing(canvas: Image.Image, pieces: Sequence[Piece], place: Place, dress: Dre
         _shade(canvas, shapes)
 
 
-def _outline(
-    draw: ImageDraw.ImageDraw, shapes: Sequence[_Shape], dress: Dress, line: int
-) -> None:
+def _outline(draw: ImageDraw.ImageDraw, shapes: Sequence[_Shape], dress: Dress, line: int) -> None:
     ink, paper = dress.colours["main"], dress.colours["paper"]
     for shape in shapes:
         solid = shape.role == "dark" or (shape.width and shape.width < 3 * line)
@@ -133,9 +131,7 @@ def _contours(draw: ImageDraw.ImageDraw, shapes: Sequence[_Shape], line: int) ->
             shape.contour(draw, _INK, 2 * line)
 
 
-def _textured(
-    canvas: Image.Image, shapes: Sequence[_Shape], place: Place, dress: Dress
-) -> None:
+def _textured(canvas: Image.Image, shapes: Sequence[_Shape], place: Place, dress: Dress) -> None:
     side = canvas.width
     extent = max(round(place.size * side), 1)
     left, top = round(place.x * side - extent / 2), round(place.y * side - extent / 2)

@@ -1,12 +1,14 @@
 """Parametric shapes as polygons on a square of 100 x 100 units, x to the right, y down.
 
-A shape is written as a list: role, name, numbers, for example ``["main", "ellipse", 50, 50, 30, 20]``.
+A shape is written as a list of role, name and numbers: ``["main", "ellipse", 50, 50, 30, 20]``.
 Names and numbers:
 
 - ``poly x y x y ...``, ``blob x y x y ...`` (closed curve through the points)
-- ``ellipse cx cy rx ry [angle]``, ``box x y w h [radius]``, ``star cx cy points outer inner [angle]``
+- ``ellipse cx cy rx ry [angle]``, ``box x y w h [radius]``
+- ``star cx cy points outer inner [angle]``
 - ``pie cx cy rx ry from to`` (degrees, clockwise, 0 right)
-- strokes of a width: ``line width x y ...``, ``curve width x y ...``, ``arc width cx cy rx ry from to``
+- strokes of a width: ``line width x y ...``, ``curve width x y ...``,
+  ``arc width cx cy rx ry from to``
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def parse(shape: Sequence[Any], where: str) -> Piece:
 
 
 def smooth(points: np.ndarray, closed: bool, steps: int = 6) -> np.ndarray:
-    """Centripetal-free Catmull-Rom curve through (N, 2) points, ``steps`` per span."""
+    """Catmull-Rom curve through (N, 2) points, ``steps`` per span."""
     if closed:
         padded = np.concatenate([points[-1:], points, points[:2]])
     else:
@@ -113,9 +115,7 @@ def _star(role: str, numbers: list[float]) -> Piece:
     cx, cy, points, outer, inner, angle = (*numbers, 0.0)[:6]
     turn = np.deg2rad(angle - 90) + np.arange(int(points) * 2) * np.pi / int(points)
     radius = np.where(np.arange(int(points) * 2) % 2, inner, outer)
-    return _piece(
-        role, np.stack([cx + radius * np.cos(turn), cy + radius * np.sin(turn)], axis=1)
-    )
+    return _piece(role, np.stack([cx + radius * np.cos(turn), cy + radius * np.sin(turn)], axis=1))
 
 
 def _pie(role: str, numbers: list[float]) -> Piece:

@@ -21,7 +21,7 @@ def render_mask(text: str, height_px: int, *, angle: float = 0.0) -> np.ndarray:
 
     Args:
         text: what to write; line breaks count as spaces, blank text gives an empty mask.
-        height_px: rows from the top of accents-free capitals to the bottom of descenders, at least 1.
+        height_px: rows from the top of capitals to the bottom of descenders, at least 1.
         angle: counter-clockwise rotation in degrees; the mask grows to hold the turned line.
 
     Returns:
@@ -58,4 +58,4 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=1)
 def _data() -> bytes:
-    return files("clipguard.draw").joinpath("fonts", _FONT).read_bytes()
+    return (files("clipguard.draw") / "fonts" / _FONT).read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ SCALES = (4, 6, 9)
 
 
 def tile(texture: str, scale: int, side: int, first: Colour, second: Colour) -> Image.Image:
-    """RGB image of ``side`` x ``side`` pixels: ``second`` where the texture is 1, else ``first``."""
+    """RGB image (side, side): ``second`` where the texture is 1, else ``first``."""
     if texture == "solid":
         return Image.new("RGB", (side, side), first)
     grey = pattern(texture, scale).resize((side, side), Image.Resampling.BILINEAR)
@@ -38,7 +39,12 @@ def tint(grey: Image.Image, first: Colour, second: Colour) -> Image.Image:
 def pattern(texture: str, scale: int) -> Image.Image:
     """The grey (L) pattern of SIDE x SIDE pixels; ``solid`` is black."""
     field = _PATTERNS[texture](SCALES[scale % len(SCALES)])
-    return Image.fromarray(np.rint(np.clip(field, 0, 1) * 255).astype(np.uint8))
+    return Image.fromarray(quantised(np.asarray(field)))
+
+
+def quantised(field: np.ndarray) -> np.ndarray:
+    """A field in 0..1 as uint8."""
+    return np.asarray(np.rint(np.clip(field, 0, 1) * 255).astype(np.uint8))
 
 
 def names() -> tuple[str, ...]:
@@ -56,10 +62,10 @@ def _grid(periods: int) -> tuple[np.ndarray, np.ndarray]:
     return line[None, :], line[:, None]
 
 
-def _dots(periods: int, shift: float = 0.0, radius: float = 0.3) -> np.ndarray:
+def _dots(periods: int) -> np.ndarray:
     x, y = _grid(periods)
     row = np.floor(y)
-    return ((x + shift * row) % 1 - 0.5) ** 2 + (y % 1 - 0.5) ** 2 < radius**2
+    return np.asarray(((x + 0.5 * row) % 1 - 0.5) ** 2 + (y % 1 - 0.5) ** 2 < 0.3**2)
 
 
 def _wave(periods: int, sharp: bool) -> np.ndarray:
@@ -70,7 +76,7 @@ def _wave(periods: int, sharp: bool) -> np.ndarray:
 
 def _plaid(periods: int) -> np.ndarray:
     x, y = _grid(periods)
-    return 0.45 * (x % 1 < 0.5) + 0.45 * (y % 1 < 0.5) + 0.1 * (x % 1 < 0.1)
+    return np.asarray(0.45 * (x % 1 < 0.5) + 0.45 * (y % 1 < 0.5) + 0.1 * (x % 1 < 0.1))
 
 
 def _mesh(periods: int) -> np.ndarray:
@@ -100,7 +106,7 @@ def _stars(periods: int) -> np.ndarray:
     x, y = _grid(periods)
     u, v = (x + 0.5 * np.floor(y)) % 1 - 0.5, y % 1 - 0.5
     angle = np.arctan2(u, -v) % (2 * np.pi / 5) - np.pi / 5
-    return (np.hypot(u, v) < 0.17 + 0.17 * np.abs(angle) / (np.pi / 5)).astype(float)
+    return np.asarray((np.hypot(u, v) < 0.17 + 0.17 * np.abs(angle) / (np.pi / 5)).astype(float))
 
 
 def _speckles(periods: int) -> np.ndarray:
@@ -111,15 +117,15 @@ def _speckles(periods: int) -> np.ndarray:
 
 def _marble(periods: int) -> np.ndarray:
     cloud = fields.spectral_noise(SIDE, 1.7, np.random.default_rng(100 + periods))
-    return 0.5 + 0.5 * np.sin(cloud * periods * 8)
+    return np.asarray(0.5 + 0.5 * np.sin(cloud * periods * 8))
 
 
-_PATTERNS: dict[str, Callable[[int], np.ndarray]] = {
+_PATTERNS: dict[str, Callable[[int], Any]] = {
     "solid": _solid,
     "striped": lambda periods: fields.stripes(SIDE, periods, 90),
     "pinstriped": lambda periods: fields.stripes(SIDE, periods, 0, 0.3),
     "diagonal": lambda periods: fields.stripes(SIDE, periods, 45),
-    "dotted": lambda periods: _dots(periods, 0.5),
+    "dotted": _dots,
     "checked": lambda periods: fields.checks(SIDE, periods // 2 + 1),
     "plaid": _plaid,
     "meshed": _mesh,

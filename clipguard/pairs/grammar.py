@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clipguard.pairs.catalogue import Catalogue, Thing
 from clipguard.pairs.dice import Dice
 
-_VOWELS = tuple("aeiou")
-_SOUNDS_OTHERWISE = ("unicorn", "uniform", "one ", "ukulele")
+_A_VOWEL = re.compile(r"\ba (?=[aeiou])(?!one\b|uni)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,46 +30,41 @@ def describe(look: Look, known: Catalogue, dice: Dice) -> str:
     noun = look.thing.noun
     if look.thing.words and dice.chance(chances["synonym"]):
         noun = dice.pick(look.thing.words)
-    texture, phrase = _texture(look, known, dice)
+    adjective, phrase = _texture(look, known, dice)
     slots = {
-        "size": _said(known.sizes[look.size].words, chances["size"], dice),
+        "size": dice.pick(known.sizes[look.size].words) if dice.chance(chances["size"]) else "",
         "colour": _colour(look.colour, known, dice),
-        "texture": texture,
-        "noun": noun,
+        "texture": adjective,
     }
-    core = _tidy(dice.pick(chances["orders"]).format(**slots))
-    counted = _counted(core, noun, look, known, dice)
-    return _tidy(f"{counted} {phrase}")
+    before = fill(dice.pick(chances["orders"]), slots)
+    return join(_counted(before, noun, look, known, dice), phrase)
 
 
-def sentence(
-    style: str, body: str, tails: tuple[str, ...], known: Catalogue, dice: Dice
-) -> str:
-    """The caption: an opener of the style around ``body``, then the tails."""
-    opener = dice.pick(known.styles[style].openers)
-    return _tidy(" ".join([opener.format(x=body), *tails]))
+def name(look: Look) -> str:
+    """The plainest phrase: article, colour, noun."""
+    return join(look.thing.article or "a", look.colour or "", look.thing.noun)
 
 
 def fill(template: str, words: Mapping[str, str]) -> str:
-    """A template with its slots filled and its spaces tidied."""
-    return _tidy(template.format(**words))
+    """A template with its slots filled."""
+    return join(template.format(**words))
 
 
-def article(phrase: str) -> str:
-    """``a`` or ``an`` in front of ``phrase``."""
-    otherwise = phrase.startswith(_SOUNDS_OTHERWISE)
-    return f"an {phrase}" if phrase.startswith(_VOWELS) and not otherwise else f"a {phrase}"
+def join(*parts: str) -> str:
+    """Parts in one line with single spaces, and ``an`` where a vowel follows."""
+    return _A_VOWEL.sub("an ", " ".join(" ".join(parts).split()))
 
 
 def plural(noun: str, thing: Thing) -> str:
-    """The plural of one of the thing's nouns."""
+    """The plural of one of the thing's nouns: ``slices of pizza``, ``cherries``."""
     if noun == thing.noun and thing.plural:
         return thing.plural
-    head, _, tail = noun.partition(" of ")
-    if tail:
-        return f"{plural(head, thing)} of {tail}"
+    for link in (" of ", " on "):
+        head, _, tail = noun.partition(link)
+        if tail:
+            return f"{plural(head, thing)}{link}{tail}"
     if noun.endswith(("s", "sh", "ch", "x")):
-        return f"{noun}es"
+        return noun if noun.endswith("ies") else f"{noun}es"
     if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy")):
         return f"{noun[:-1]}ies"
     return f"{noun}s"
@@ -82,8 +77,7 @@ def _texture(look: Look, known: Catalogue, dice: Dice) -> tuple[str, str]:
         return "", ""
     if dice.chance(chances["adjective"]):
         return dice.pick(rule.adjectives), ""
-    phrase = dice.pick(rule.phrases)
-    return "", phrase.format(second=look.second, colour=look.colour)
+    return "", fill(dice.pick(rule.phrases), {"second": look.second, "colour": look.colour})
 
 
 def _colour(colour: str | None, known: Catalogue, dice: Dice) -> str:
@@ -94,26 +88,12 @@ def _colour(colour: str | None, known: Catalogue, dice: Dice) -> str:
     return dice.pick(words) if words and dice.chance(chances["synonym"]) else colour
 
 
-def _said(words: tuple[str, ...], chance: float, dice: Dice) -> str:
-    return dice.pick(words) if dice.chance(chance) else ""
-
-
-def _counted(core: str, noun: str, look: Look, known: Catalogue, dice: Dice) -> str:
-    if look.thing.article:
-        if look.count == 1:
-            return f"{look.thing.article} {core}"
-        unit = look.thing.article.split()[1]
-        return f"{_number(look, known, dice, unit)} {unit}s of {core}"
+def _counted(before: str, noun: str, look: Look, known: Catalogue, dice: Dice) -> str:
+    thing = look.thing
     if look.count == 1:
-        return article(core)
-    many = f"{core[: len(core) - len(noun)]}{plural(noun, look.thing)}"
-    return f"{_number(look, known, dice, '')} {many}"
-
-
-def _number(look: Look, known: Catalogue, dice: Dice, unit: str) -> str:
-    words = known.grammar.numbers[str(look.count)]
-    return words[0] if unit else dice.pick(words)
-
-
-def _tidy(text: str) -> str:
-    return " ".join(text.split())
+        return join(thing.article or "a", before, noun)
+    numbers = known.grammar.numbers[str(look.count)]
+    if thing.article:  # "a pair of" becomes "three pairs of"
+        _, unit, link = thing.article.split()
+        return join(numbers[0], f"{unit}s", link, before, noun)
+    return join(dice.pick(numbers), before, plural(noun, thing))

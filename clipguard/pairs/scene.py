@@ -56,8 +56,8 @@ class Sign:
 class Scene:
     """The facts of one picture with its caption.
 
-    ``noun``, ``colour``, ``texture``, ``size``, ``count`` tell of the main object; ``noun`` is empty
-    where only a word is written. ``colour`` is None where an object's colours are its own.
+    ``noun``, ``colour``, ``texture``, ``size``, ``count`` tell of the main object; ``noun`` is
+    empty where only a word is written. ``colour`` is None where an object's colours are its own.
     ``relation`` and ``other`` tell of the second object, ``word`` of what is written.
     """
 
@@ -122,5 +122,3 @@ def _draw_sign(canvas: Image.Image, sign: Sign) -> None:
         box = (left - pad, top - pad, left + ink.width + pad, top + ink.height + pad)
         canvas.paste(sign.plate, box)
     canvas.paste(sign.ink, (left, top), ink)
-
-

@@ -11,7 +11,7 @@ import torch
 from clipguard.core.errors import UsageError
 from clipguard.core.seeds import Seeds
 from clipguard.pairs.catalogue import catalogue
-from clipguard.pairs.compose import compose, probe, written
+from clipguard.pairs.compose import Composer, compose, written
 from clipguard.pairs.dice import Dice
 from clipguard.pairs.scene import Scene, render
 from clipguard.pairs.types import PairBatch
@@ -94,7 +94,8 @@ def probe_scenes(noun: str | None, colour: str | None, count: int, seed: int) ->
                 "pairs.unknown_word", f"cannot draw {word!r}", remedy=f"one of {', '.join(known)}"
             )
     seeds = Seeds(seed).child("probe")
-    return [probe(Dice(seeds.child(index).numpy()), noun, colour) for index in range(count)]
+    dice = (Dice(seeds.child(index).numpy()) for index in range(count))
+    return [Composer(lot).plain(noun, colour) for lot in dice]
 
 
 def word_scene(word: str) -> Scene:
