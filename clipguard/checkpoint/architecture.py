@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -130,6 +130,7 @@ def _by_shapes(infos: Infos, base: dict[str, Any], hints: Hints) -> Recognised:
     if hints.config is not None:
         text = f"{hints.source} contradicts the weights; the weights count"
         notes.append(Note(code="config.contradiction", text=text))
+    hints = _possible_heads(base, hints, notes)
     decided = hints.vision_heads is not None and hints.text_heads is not None
     known = {} if decided else _known(infos)
     configs = list(known.values()) or list(_derived(base, hints))
@@ -145,6 +146,17 @@ def _by_shapes(infos: Infos, base: dict[str, Any], hints: Hints) -> Recognised:
         text = "shapes do not tell GELU from QuickGELU"
         notes.append(Note(code="arch.activation_assumed", text=text))
     return Recognised(tuple(candidates), (evidence,), tuple(notes))
+
+
+def _possible_heads(base: Mapping[str, Any], hints: Hints, notes: list[Note]) -> Hints:
+    """Head counts that do not divide the widths count for nothing."""
+    widths = ("vision", hints.vision_heads), ("text", hints.text_heads)
+    bad = [f"{n} {t} heads" for t, n in widths if n and base[f"{t}_cfg"]["width"] % n]
+    if not bad:
+        return hints
+    text = f"{hints.source} asks for {' and '.join(bad)}, which do not divide the width"
+    notes.append(Note(code="config.contradiction", text=text))
+    return replace(hints, vision_heads=None, text_heads=None)
 
 
 def _known(infos: Infos) -> dict[str, dict[str, Any]]:

@@ -55,11 +55,15 @@ class Member:
 
 @dataclass
 class Archive:
-    """The members as the central directory lists them, and what speaks against the archive."""
+    """The members as the central directory lists them, and what speaks against the archive.
+
+    ``end`` is the offset behind its last record.
+    """
 
     where: str
     members: list[Member] = field(default_factory=list)
     problems: list[ClipguardError] = field(default_factory=list)
+    end: int = 0
 
     def refuse(self, code: str, what: str, remedy: str = _AGAIN) -> None:
         """Remember a reason to refuse."""
@@ -81,13 +85,13 @@ def read_archive(data: mmap, where: str) -> Archive:
     end = find_end(data)
     if end < 0 or end + _END.size > len(data):
         raise _truncated(where, "the archive has no directory at its end")
-    count, length, start = _directory(data, end, archive)
+    count, length, start, base = _directory(data, end, archive)
     if count > MOST_MEMBERS:
         archive.refuse("zip.limits", f"{count} members, at most {MOST_MEMBERS}", RESAVE)
         return archive
     offset = start
     for _ in range(count):
-        offset = _entry(data, offset, archive)
+        offset = _entry(data, offset, base, archive)
     if offset != start + length:
         archive.refuse("zip.header_mismatch", "the directory's length contradicts its entries")
     _check_names(archive)
@@ -120,9 +124,11 @@ def crc_matches(member: Member, data: bytes | memoryview) -> bool:
     return member.crc in (0, zlib.crc32(data))
 
 
-def _directory(data: mmap, end: int, archive: Archive) -> tuple[int, int, int]:
+def _directory(data: mmap, end: int, archive: Archive) -> tuple[int, int, int, int]:
+    """Count of entries, length and start of the directory, and what precedes the archive."""
     _, disk, first_disk, here, count, length, start, comment = _END.unpack_from(data, end)
-    if end + _END.size + comment != len(data) or comment:
+    archive.end = end + _END.size
+    if archive.end != len(data) or comment:
         archive.refuse("file.polyglot", "bytes follow the end of the archive", RESAVE)
     tail = end
     if data[max(0, end - 20) : end][:4] == b"PK\x06\x07":
@@ -133,12 +139,13 @@ def _directory(data: mmap, end: int, archive: Archive) -> tuple[int, int, int]:
         disk, first_disk, here, count, length, start = fields[4:]
     if disk or first_disk or here != count:
         archive.refuse("zip.split", "the archive is one part of several", "join the parts first")
+    base = max(0, tail - (start + length))
     if start + length != tail:
         archive.refuse("file.polyglot", "bytes lie in front of or inside the archive", RESAVE)
-    return int(count), int(length), int(start)
+    return int(count), int(length), int(start + base), int(base)
 
 
-def _entry(data: mmap, offset: int, archive: Archive) -> int:
+def _entry(data: mmap, offset: int, base: int, archive: Archive) -> int:
     """Read one directory entry and the local header that it points to."""
     if offset + _CENTRAL.size > len(data) or data[offset : offset + 4] != b"PK\x01\x02":
         raise _truncated(archive.where, "the archive's directory is damaged")
@@ -148,6 +155,7 @@ def _entry(data: mmap, offset: int, archive: Archive) -> int:
     raw_name = data[name_start : name_start + name_length]
     extra = data[name_start + name_length : name_start + name_length + extra_length]
     size, stored, header = _wide(extra, (size, stored, header))
+    header += base
     name = raw_name.decode("utf-8", "surrogateescape")
     if (attributes >> 16) & 0o170000 not in (0, 0o100000):
         archive.refuse("zip.bad_name", f"member {printable(name)} is no regular file", RESAVE)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clipguard.checkpoint.findings import HostileFile
-from clipguard.checkpoint.machine import Walk
+from clipguard.checkpoint.machine import Walk, walk
 from clipguard.checkpoint.names import Kind, names
+from clipguard.checkpoint.opcodes import Buffer
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.tensors import Stored
 from clipguard.core.errors import ClipguardError
@@ -15,6 +16,7 @@ from clipguard.core.results import Artifact, Finding, Note
 from clipguard.core.text import printable
 
 _SHOWN = 8
+_MOST_PICKLES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,19 @@ class Judgement:
             raise HostileFile(self.source.where, self.findings, self.source.artifact)
         if self.problems:
             raise self.problems[0]
+
+
+def walk_all(data: Buffer, member: str, where: str, judgement: Judgement) -> None:
+    """Walk pickles one behind the other, for their findings alone."""
+    offset = 0
+    for _ in range(_MOST_PICKLES):
+        if offset >= len(data):
+            return
+        result = walk(data, offset, member=member, where=where)
+        judgement.findings += result.findings
+        if result.problem is not None and result.value is None:
+            return
+        offset = result.end
 
 
 def opaque_note(walks: Iterable[Walk]) -> tuple[Note, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from clipguard.checkpoint.contents import Contents
 from clipguard.checkpoint.safetensors_file import read_safetensors
-from clipguard.checkpoint.sidecar import HF_CONFIG, OPEN_CLIP_CONFIG, read_json
+from clipguard.checkpoint.sidecar import HF_CONFIG, LARGEST_JSON, OPEN_CLIP_CONFIG, parse_json
 from clipguard.checkpoint.sniff import Format, sniff
 from clipguard.checkpoint.source import Source, combined
 from clipguard.checkpoint.state import check_count
@@ -109,7 +109,7 @@ def _list(folder: Path) -> set[str]:
 
 def _read_shards(index: Source) -> Contents:
     """A model in several files, as its index lists them."""
-    table = read_json(index.path).get("weight_map")
+    table = parse_json(index.data[: LARGEST_JSON + 1], index.where).get("weight_map")
     if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
         raise InputError(
             "shard.index", "no weight_map of file names", where=index.where,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from clipguard.checkpoint import findings
-from clipguard.checkpoint.names import TORCHSCRIPT, Kind, names
+from clipguard.checkpoint.names import TORCHSCRIPT, Kind, modern_name, names
 from clipguard.checkpoint.opcodes import Buffer, decode, limit
 from clipguard.checkpoint.operations import HANDLERS
 from clipguard.checkpoint.values import (
@@ -32,8 +32,9 @@ MOST_BYTES = 64 << 20
 MOST_VALUES = 100_000
 DEEPEST = 1_000
 MOST_EXPANDED = 10**8
+_DEEPEST_NESTING = 4
+_NESTED = "torch.storage._load_from_bytes"
 _UNWRAPPED = "torch.jit._pickle."
-_OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 @dataclass
@@ -64,30 +65,40 @@ def walk(
         where: the file's name in messages.
         torchscript: whether names below ``__torch__`` are the archive's own classes.
     """
-    machine = Machine(data, start, member, where, torchscript)
-    try:
-        machine.run()
-    except ClipguardError as error:
-        machine.walk.problem = type(error)(
-            error.code, error.what, where=machine.place, remedy=error.remedy or findings.RESAVE
-        )
-    machine.walk.end = machine.offset
-    return machine.walk
+    place = f"{where}: {printable(member)}"
+    return Machine(data, start, member, place, torchscript).finish()
 
 
 class Machine:
     """One run: a stack, a memo, and the judgement of every name and call."""
 
     def __init__(
-        self, data: Buffer, start: int, member: str, where: str, torchscript: bool
+        self,
+        data: Buffer,
+        start: int,
+        member: str,
+        place: str,
+        torchscript: bool,
+        depth: int = 0,
     ) -> None:
         self.data, self.offset, self.begin = data, start, start
         self.torchscript = torchscript
-        self.place = f"{where}: {printable(member)}"
+        self.place, self.depth = place, depth
         self.walk = Walk(member)
         self.stack: list[object] = []
         self.memo: dict[int, object] = {}
         self.at = start
+
+    def finish(self) -> Walk:
+        """Execute until STOP or the first operation that makes no sense."""
+        try:
+            self.run()
+        except ClipguardError as error:
+            self.walk.problem = type(error)(
+                error.code, error.what, where=self.place, remedy=error.remedy or findings.RESAVE
+            )
+        self.walk.end = self.offset
+        return self.walk
 
     def run(self) -> None:
         """Execute until STOP."""
@@ -153,7 +164,7 @@ class Machine:
         if not isinstance(module, str) or not isinstance(attribute, str):
             self.walk.findings.append(findings.obfuscated(self.walk.member, self.at))
             return Made("?")
-        full = f"{_OLD_MODULES.get(module, module)}.{attribute}"
+        full = modern_name(module, attribute)
         kind = names().kind(full)
         if kind is Kind.DANGER:
             self.walk.findings.append(findings.executes(full, self.walk.member, self.at))
@@ -171,6 +182,8 @@ class Machine:
             self.refuse("pickle.unexpected_call", f"calls {printable(callee.name)}")
         if callee.name.startswith(_UNWRAPPED) and args:
             return args[0]
+        if callee.name == _NESTED and args and isinstance(args[0], bytes):
+            self._look_inside(args[0])
         made = Made(callee.name, args)
         if callee.name == ORDERED:
             pairs = ordered_pairs(args)
@@ -178,6 +191,17 @@ class Machine:
                 self.refuse("pickle.unexpected_call", "fills an OrderedDict with no list of pairs")
             made.pairs = pairs or []
         return made
+
+    def _look_inside(self, data: bytes) -> None:
+        """Bytes that a callee would unpickle: refused anyway, but an attack has to be told."""
+        offset, member = 0, f"{self.walk.member}, bytes inside"
+        while offset < len(data) and self.depth < _DEEPEST_NESTING:
+            inner = Machine(data, offset, member, self.place, self.torchscript, self.depth + 1)
+            inner_walk = inner.finish()
+            self.walk.findings += inner_walk.findings
+            if inner_walk.problem is not None:
+                return
+            offset = inner_walk.end
 
     def build(self, state: object) -> None:
         """Give attributes to the topmost value."""

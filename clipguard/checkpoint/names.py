@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -36,6 +37,12 @@ class Names:
         if name in self.exact:
             return self.exact[name]
         return next((kind for prefix, kind in self.below if name.startswith(prefix)), Kind.UNLISTED)
+
+
+def modern_name(module: str, attribute: str) -> str:
+    """The dotted name that Python 3 takes for one of Python 2, as its unpickler does."""
+    module, attribute = NAME_MAPPING.get((module, attribute), (module, attribute))
+    return f"{IMPORT_MAPPING.get(module, module)}.{attribute}"
 
 
 @cache

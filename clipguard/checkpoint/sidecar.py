@@ -18,7 +18,7 @@ OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 HF_CONFIG, HF_PREPROCESSOR = "config.json", "preprocessor_config.json"
-_LARGEST = 4 << 20
+LARGEST_JSON = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +107,22 @@ def read_json(path: Path) -> dict[str, Any]:
     where = printable(str(path))
     try:
         with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        table = json.loads(raw) if len(raw) <= _LARGEST else None
+            raw = file.read(LARGEST_JSON + 1)
     except OSError:
-        raise InputError("file.missing", "cannot be read", where=where) from None
+        raise InputError(
+            "file.missing", "cannot be read", where=where, remedy="check the path"
+        ) from None
+    return parse_json(raw, where)
+
+
+def parse_json(raw: bytes, where: str) -> dict[str, Any]:
+    """A JSON object from bytes.
+
+    Raises:
+        InputError: too large, or no JSON object.
+    """
+    try:
+        table = json.loads(raw) if len(raw) <= LARGEST_JSON else None
     except (ValueError, RecursionError):
         table = None
     if not isinstance(table, dict):

@@ -46,7 +46,7 @@ def sniff(source: Source) -> Format:
     other = _something_else(source, head)
     if other is not None:
         raise other
-    if head[0] == 0x80 or can_start(head[0]) or find_end(source.data) >= 0:
+    if can_start(head[0]) or find_end(source.data) >= 0:
         return Format.PICKLE
     raise _not_a_model(source, "data of no known format")
 

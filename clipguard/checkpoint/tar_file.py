@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clipguard.checkpoint.contents import Judgement
+from clipguard.checkpoint.contents import Judgement, walk_all
 from clipguard.checkpoint.findings import RESAVE
 from clipguard.checkpoint.source import Source
-from clipguard.checkpoint.torch_legacy import walk_all
 from clipguard.core.errors import RefusedError
 
 _BLOCK = 512

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clipguard.checkpoint import findings
+from clipguard.checkpoint.archive import find_end
 from clipguard.checkpoint.contents import Contents, Judgement, opaque_note
 from clipguard.checkpoint.machine import Walk, walk
 from clipguard.checkpoint.opcodes import Buffer
@@ -10,9 +11,11 @@ from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.state import state_dict, stored
 from clipguard.checkpoint.tensors import item_size
 from clipguard.checkpoint.torch_values import Memory
+from clipguard.checkpoint.torch_zip import walk_hidden_zip
 from clipguard.checkpoint.values import Storage, mapping
 from clipguard.core.errors import InputError, RefusedError
 
+_PROTOCOL = 0x80
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PICKLES = 5
 _MOST_PICKLES = 32
@@ -26,9 +29,13 @@ def read_pickles(source: Source) -> Contents:
         ClipguardError: it is no checkpoint, is damaged, or contradicts itself.
     """
     judgement = Judgement(source)
+    if find_end(source.data) >= 0:
+        walk_hidden_zip(source, judgement)
     first = walk(source.data, member="pickle 1", where=source.where)
     judgement.add(first)
     if first.value != _MAGIC or first.problem:
+        if not first.globals and source.data[0] != _PROTOCOL:
+            judgement.problems.insert(0, _unknown_format(source))
         _walk_rest(source.data, first.end, source.where, judgement)
         judgement.problems.append(_no_checkpoint(source))
         judgement.decide()
@@ -46,19 +53,6 @@ def read_pickles(source: Source) -> Contents:
         evidence=(*evidence, f"weights under {path}") if path else evidence,
         notes=opaque_note(walks),
     )
-
-
-def walk_all(data: Buffer, member: str, where: str, judgement: Judgement) -> None:
-    """Walk pickles one behind the other, for their findings alone."""
-    offset = 0
-    for _ in range(_MOST_PICKLES):
-        if offset >= len(data):
-            return
-        result = walk(data, offset, member=member, where=where)
-        judgement.findings += result.findings
-        if result.problem is not None and result.value is None:
-            return
-        offset = result.end
 
 
 def _walk_rest(data: Buffer, offset: int, where: str, judgement: Judgement) -> None:
@@ -135,6 +129,15 @@ def _truncated(source: Source, wanted: int) -> InputError:
         f"expected at least {wanted} bytes, got {source.size}",
         where=source.where,
         remedy="download the file again",
+    )
+
+
+def _unknown_format(source: Source) -> InputError:
+    return InputError(
+        "file.not_a_model",
+        "this is data of no known format",
+        where=source.where,
+        remedy="give a PyTorch or safetensors checkpoint",
     )
 
 

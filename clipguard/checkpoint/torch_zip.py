@@ -12,7 +12,7 @@ from clipguard.checkpoint.archive import (
     crc_matches,
     read_archive,
 )
-from clipguard.checkpoint.contents import Contents, Judgement, opaque_note
+from clipguard.checkpoint.contents import Contents, Judgement, opaque_note, walk_all
 from clipguard.checkpoint.machine import Walk, walk
 from clipguard.checkpoint.opcodes import can_start
 from clipguard.checkpoint.source import Source
@@ -37,11 +37,12 @@ def read_torch_zip(source: Source) -> Contents:
         HostileFile: a pickle in any member would run code.
         ClipguardError: the archive contradicts itself, is damaged, or is no checkpoint.
     """
-    archive = read_archive(source.data, source.where)
+    archive, judgement = read_archive(source.data, source.where), Judgement(source)
     main = next((m for m in archive.members if m.name.endswith("/data.pkl")), None)
     top = main.name.removesuffix("data.pkl") if main else ""
     script = any(m.name.startswith((f"{top}code/", f"{top}constants.pkl")) for m in archive.members)
-    judgement = Judgement(source, problems=archive.problems)
+    judgement.problems += archive.problems
+    walk_all(source.data[archive.end :], "behind the archive", source.where, judgement)
     walks = _walk_members(source, archive, judgement, script)
     if main is None:
         judgement.problems.append(_no_checkpoint(source))
@@ -63,6 +64,16 @@ def read_torch_zip(source: Source) -> Contents:
         findings=strays,
         quick_gelu=_activation(source, archive, top),
     )
+
+
+def walk_hidden_zip(source: Source, judgement: Judgement) -> None:
+    """Look into an archive at the end of a file that starts as something else."""
+    try:
+        archive = read_archive(source.data, source.where)
+    except ClipguardError:
+        return
+    judgement.problems += archive.problems
+    _walk_members(source, archive, judgement, script=False)
 
 
 def _evidence(script: bool, path: str) -> tuple[str, ...]:
