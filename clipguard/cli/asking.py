@@ -83,5 +83,5 @@ def _plain(name: str, value: Any) -> Scalar:
     if isinstance(value, tuple):
         return ",".join(sorted(value))
     if value is not None and (name in {"model", "arch"} or isinstance(value, Path)):
-        return os.path.basename(os.path.abspath(value))
+        return os.path.basename(os.path.abspath(str(value)))
     return cast(Scalar, value)

@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # importlib.resources.abc exists from Python 3.11 on
-    from importlib.resources.abc import Traversable
+if TYPE_CHECKING:  # its other home, importlib.resources.abc, exists from Python 3.11 on
+    from importlib.abc import Traversable
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _HOMES = {"rules": "rules", "templates": "templates", "examples": "bench/examples"}

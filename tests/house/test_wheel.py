@@ -14,7 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("clipguard", "rules", "templates", "bench/__init__.py", "bench/examples")
 FILES = ("pyproject.toml", "README.md", "LICENSE")
-ROOMS = ("core", "config", "cli", "checkpoint", "triggers", "verdict", "report", "measure")
+LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "work", ".*")
+ROOMS = ("core", "config", "cli", "checkpoint", "draw", "triggers", "verdict", "report")
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -26,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (*SOURCES, *FILES):
         source, target = ROOT / name, copy / name
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, ignore=LEFT_BEHIND)
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
@@ -73,7 +74,7 @@ def test_the_licence_and_the_marker_of_types_are_inside(wheel):
         (("--help",), "Exit codes:"),
         (("rules",), "families"),
         (("schema",), "$defs"),
-        (("explain", "noise-patch"), "noise-patch"),
+        (("explain", "noise-patch-placed"), "cluster"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -93,11 +94,11 @@ def test_an_example_is_recognised(installed, tmp_path):
 
 
 def test_the_suite_passes_on_the_wheel(installed, tmp_path):
-    shutil.copytree(
-        ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    where = "import clipguard, sys; sys.stdout.write(clipguard.__file__)"
+    for name in ("tests", "docs", "bench"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFT_BEHIND)
+    for name in FILES:
+        shutil.copy(ROOT / name, tmp_path)
+    where = "import clipguard; from clipguard.core.resources import rules; print(rules())"
     assert _run([sys.executable, "-c", where], tmp_path, installed).startswith(str(installed))
     rooms = [f"tests/{room}" for room in ROOMS]
     call = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *rooms]
