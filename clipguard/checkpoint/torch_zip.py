@@ -25,8 +25,8 @@ from clipguard.core.text import printable
 _BOOKKEEPING = frozenset(
     {"byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id"}
 )
-# Constant of QuickGELU, and the call of GELU, in TorchScript's source code.
-_ACTIVATIONS = ((b"1.702", True), (b"torch.gelu(", False))
+# How the code of TorchScript computes GELU and QuickGELU; nothing else in CLIP takes a sigmoid.
+_ACTIVATIONS = ((b"torch.gelu(", False), (b"torch.sigmoid(", True))
 _CODE_READ = 4 << 20
 
 
