@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 INTERVAL = 5.0  # seconds between two plain lines
+SENTENCE = 1000  # characters; longer than a name or path, so that none is cut
 QUIET, VERBOSE, DEBUG = "quiet", "verbose", "debug"
 
 
@@ -76,7 +77,7 @@ class PlainProgress:
 
     def say(self, text: str) -> None:
         """One line worth reading now."""
-        tell(f"{self._command}: {printable(text)}")
+        tell(f"{self._command}: {printable(text, SENTENCE)}")
 
     def sometimes(self, text: str) -> None:
         """One line, unless there was one a moment ago."""
@@ -134,7 +135,7 @@ class BarProgress:
 
     def say(self, text: str) -> None:
         """One line worth reading now, above the bars."""
-        self._bars.console.print(printable(text), markup=False, highlight=False)
+        self._bars.console.print(printable(text, SENTENCE), markup=False, highlight=False)
 
 
 class BarStage:
