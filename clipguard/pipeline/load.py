@@ -72,7 +72,7 @@ def _choice(
             code="arch.chosen_by_trial",
             text=(
                 f"shapes leave {len(candidates)} candidates; {candidates[best].name} agrees best "
-                f"with pairs, by a margin of {gains[best] - max(others):.4f} (gain in cosine: "
+                f"with pairs, by a margin of {gains[best] - max(others):.4f} (reciprocal ranks: "
                 f"{names}); give --arch to decide it yourself"
             ),
         ),

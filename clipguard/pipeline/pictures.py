@@ -16,7 +16,7 @@ from clipguard.pairs.types import PairSource
 from clipguard.probes.validity import Exam
 from clipguard.probes.vocabulary import PROMPT
 
-PER_WORD = 3
+PER_WORD = 4
 WORDS = ("banana", "dog", "car", "house", "pizza", "guitar", "clock", "ship", "tree", "king")
 
 
@@ -31,7 +31,7 @@ def exams(image_size: int, seeds: Seeds) -> tuple[Exam, ...]:
 def _exam(
     name: str, wanted: list[tuple[str | None, str | None]], prompt: str, size: int, seeds: Seeds
 ) -> Exam:
-    per_word = PER_WORD if name == "objects" else 4 * PER_WORD
+    per_word = PER_WORD if name == "objects" else 3 * PER_WORD
     pictures, labels = [], []
     for label, (noun, colour) in enumerate(wanted):
         seed = seeds.child("exam", name, label).value

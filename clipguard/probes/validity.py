@@ -86,8 +86,8 @@ def agreement(
     """Pictures must lie nearer to their own words than a random assignment of words explains.
 
     Returns:
-        The check, and the pooled gain in cosine, by which candidates for what shapes cannot tell
-        are compared.
+        The check, and the sum of the scores, by which candidates for what shapes cannot tell are
+        compared.
     """
     outcomes: list[tuple[str, Agreement]] = []
     with progress.stage("agreement", sum(len(exam.labels) for exam in exams)) as stage:
@@ -113,13 +113,13 @@ def agreement(
             ),
             measurements=tuple(
                 Measurement(
-                    name=f"{name}_agreement_gain", value=result.gain, unit="cosine",
+                    name=f"{name}_reciprocal_rank", value=result.score, unit="fraction",
                     n=result.classes,
                 )
                 for name, result in outcomes
             ),
         ),
-        sum(result.gain for _, result in outcomes),
+        sum(result.score for _, result in outcomes),
     )
 
 

@@ -80,11 +80,11 @@ def judge(
 
 def _suspect(families: Sequence[FamilyResult]) -> Suspect | None:
     """The strongest reproduced family; one explained by its meaning only when there is no other."""
-    reproduced = [family for family in families if reproduced(family)]
-    planted = [family for family in reproduced if family.natural is None]
+    firing = [family for family in families if reproduced(family)]
+    planted = [family for family in firing if family.natural is None]
     if planted:
         return Suspect(planted[0], natural=False)
-    return Suspect(reproduced[0], natural=True) if reproduced else None
+    return Suspect(firing[0], natural=True) if firing else None
 
 
 def reproduced(family: FamilyResult) -> bool:

@@ -10,18 +10,32 @@ def test_exact_p_value_against_enumeration():
     matrix = np.random.default_rng(3).normal(size=(5, 5)) + 0.8 * np.eye(5)
     centred = matrix - matrix.mean(0) - matrix.mean(1)[:, None] + matrix.mean()
     index = np.arange(5)
-    values = [centred[index, list(order)].mean() for order in permutations(range(5))]
-    exact = np.mean([value >= np.trace(centred) / 5 - 1e-12 for value in values])
+    reciprocal = 1 / (1 + (centred[:, None, :] > centred[:, :, None]).sum(2))
+    values = [reciprocal[index, list(order)].mean() for order in permutations(range(5))]
+    observed = np.trace(reciprocal) / 5
+    exact = np.mean([value >= observed - 1e-12 for value in values])
     found = class_agreement(matrix, np.random.default_rng(0), permutations=20_000)
-    assert found.gain == pytest.approx(np.trace(centred) / 5)
+    assert found.score == pytest.approx(observed)
     assert found.p_value == pytest.approx(exact, abs=0.01)
 
 
 def test_hub_texts_and_bright_pictures_do_not_count():
     matrix = np.add.outer(np.arange(6.0), 10 * np.arange(6.0))
     found = class_agreement(matrix, np.random.default_rng(0))
-    assert found.gain == pytest.approx(0)
     assert found.p_value > 0.9
+
+
+def test_perfect_agreement_scores_one():
+    found = class_agreement(np.eye(8), np.random.default_rng(0))
+    assert found.score == 1.0
+    assert found.p_value == pytest.approx(1 / 5000)
+
+
+def test_a_few_words_known_well_are_enough():
+    rng = np.random.default_rng(2)
+    matrix = rng.normal(size=(100, 100)) * 0.1
+    matrix[np.arange(12), np.arange(12)] += 0.5
+    assert class_agreement(matrix, rng).p_value < 0.001
 
 
 def test_random_networks_pass_as_rarely_as_promised():
