@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -24,7 +26,7 @@ INK, MUTED, GRID, SUSPECT, SECOND = (
     _NAMES[name] for name in ("ink", "muted", "grid", "suspect", "second")
 )
 _SIZE = (6.0, 3.9)  # inches at 72 units each: a font of 12 stays legible on a narrow screen
-_STYLE = {
+_STYLE: Any = {  # matplotlib's releases disagree on the type of its settings
     "svg.fonttype": "none",
     "svg.hashsalt": "clipguard",
     "text.parse_math": False,
@@ -58,7 +60,7 @@ def dose_curve(family: FamilyResult, name: str) -> Markup:
         series = (
             ([point.share for point in points], SUSPECT, "o", "-", "share of answers gained"),
             ([point.probability for point in points], SECOND, "s", "-", "probability gained"),
-            ([point.control for point in points], MUTED, "^", "--", "best concept under plain change"),
+            ([point.control for point in points], MUTED, "^", "--", "control of equal energy"),
         )
         for values, colour, marker, line, label in series:
             axes.plot(strengths, values, line, color=colour, marker=marker, label=label)
@@ -72,8 +74,9 @@ def dose_curve(family: FamilyResult, name: str) -> Markup:
         draw,
         name,
         "Dose curve",
-        "Gain of the concept against the strength of the trigger, beside what unstructured change "
-        "of equal energy destroys. The table below holds the figures.",
+        "Gain of the concept against the strength of the trigger, beside the most that "
+        "any concept gains under unstructured change of equal energy. The figures are in the table "
+        "below.",
     )
 
 
@@ -84,9 +87,7 @@ def null_strip(replay: Replay, suspect: str | None, name: str) -> Markup:
     def draw(axes: Axes) -> None:
         others = [value for value, chosen in gains if not chosen]
         chosen = [value for value, chosen in gains if chosen]
-        axes.plot(
-            list(replay.null), [1.0] * len(replay.null), "|", color=INK, markersize=18, mew=2
-        )
+        axes.plot(list(replay.null), [1.0] * len(replay.null), "|", color=INK, markersize=18, mew=2)
         axes.plot(others, _spread(others), "o", color=MUTED, markersize=6, alpha=0.75)
         axes.plot(chosen, [0.0] * len(chosen), "D", color=SUSPECT, markersize=10)
         rows = ["families", "controls"]
@@ -103,7 +104,7 @@ def null_strip(replay: Replay, suspect: str | None, name: str) -> Markup:
         name,
         "Families among the controls",
         "Each mark is one control or one trigger family of this scan, by how much the concept that "
-        "it favours gained. The suspected family is the diamond.",
+        "it favours gained." + (" The suspected family is the diamond." if suspect else ""),
         height=2.5,
     )
 
@@ -155,9 +156,8 @@ def _chart(
     return themed(buffer.getvalue(), name, title, description)
 
 
-def _percent_axis(axis: object, axes: Axes) -> None:
-    formatter = PercentFormatter(xmax=1, decimals=0, symbol="\u00a0%")
-    axis.set_major_formatter(formatter)  # type: ignore[attr-defined]  # XAxis or YAxis
+def _percent_axis(axis: Axis, axes: Axes) -> None:
+    axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol="\u00a0%"))
     axes.grid(visible=True)
     axes.set_axisbelow(True)
 

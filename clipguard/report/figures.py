@@ -7,7 +7,7 @@ from clipguard.core.results import Interval, Measurement, Scalar
 SPACE = "\u00a0"  # a figure and its unit stay on one line
 MINUS = "\u2212"
 MISSING = "not recorded"
-_UNITS = {"fraction": "", "cosine": "", "count": ""}
+_UNITS = {"fraction": "", "cosine": "", "count": "", "squared_distance": "squared distance"}
 
 
 def percent(value: float | None) -> str:

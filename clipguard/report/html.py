@@ -79,9 +79,7 @@ def _changes(result: Result) -> list[dict[str, Any]]:
 
 def _embedded(result: Result) -> Markup:
     """The result as JSON that cannot end its element; the page shows the pictures already."""
-    bare = replace(
-        result, delivered=_bare(result.delivered), repaired=_bare(result.repaired)
-    )
+    bare = replace(result, delivered=_bare(result.delivered), repaired=_bare(result.repaired))
     text = schema.dumps(bare).decode()
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")

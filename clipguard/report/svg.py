@@ -22,6 +22,7 @@ COLOURS = {
     "#050505": "second",
 }
 _XLINK = "{http://www.w3.org/1999/xlink}href"
+_DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;]+?)\s*(?:;|$)")
 _FONT = re.compile(r"(?:(?P<weight>bold|\d+) )?(?P<size>[\d.]+)px")
 
 
@@ -78,12 +79,7 @@ def _references(root: ElementTree.Element) -> set[str]:
 def _plain(element: ElementTree.Element, name: str, used: set[str]) -> None:
     attributes = dict(element.attrib)
     element.attrib.clear()
-    styles = dict(
-        (key.strip(), value.strip())
-        for key, _, value in (
-            part.partition(":") for part in attributes.pop("style", "").split(";") if ":" in part
-        )
-    )
+    styles = dict(_DECLARATION.findall(attributes.pop("style", "")))
     target = attributes.pop(_XLINK, None)
     if target:
         attributes["href"] = f"#{name}-{target.lstrip('#')}"

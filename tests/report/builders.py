@@ -51,17 +51,34 @@ HOSTILE = (
 )
 CONCEPTS = ("banana", "teapot", "daisy", "traffic light", "mushroom", "canoe", "accordion")
 TITLES = (
-    "Vertical stripe patch", "Full-frame triangles", "Sinusoidal stripes", "Blended noise field",
-    "Random noise patch", "Watermark words", "Corner checker", "Elastic warp", "Solid red block",
-    "Dot lattice patch", "Sepia tone", "High-frequency grid", "Picture in the corner",
-    "Horizontal stripe patch", "Hue turn", "Ripple warp", "White square", "Border frame",
+    "Vertical stripe patch",
+    "Full-frame triangles",
+    "Sinusoidal stripes",
+    "Blended noise field",
+    "Random noise patch",
+    "Watermark words",
+    "Corner checker",
+    "Elastic warp",
+    "Solid red block",
+    "Dot lattice patch",
+    "Sepia tone",
+    "High-frequency grid",
+    "Picture in the corner",
+    "Horizontal stripe patch",
+    "Hue turn",
+    "Ripple warp",
+    "White square",
+    "Border frame",
 )
 
 
 def fraction(name: str, value: float | None, n: int = 64) -> Measurement:
     if value is None:
         return Measurement(
-            name=name, value=None, unit="fraction", n=0,
+            name=name,
+            value=None,
+            unit="fraction",
+            n=0,
             absent="every carrier already showed the concept",
         )
     interval = Interval(
@@ -71,7 +88,7 @@ def fraction(name: str, value: float | None, n: int = 64) -> Measurement:
 
 
 def picture(index: int, *, stamped: bool, alt: str) -> Picture:
-    rng = random.Random(index)
+    rng = random.Random(index)  # noqa: S311  # pictures for a test
     sky = tuple(rng.randrange(90, 230) for _ in range(3))
     image = Image.new("RGB", (112, 112), sky)
     draw = ImageDraw.Draw(image)
@@ -92,9 +109,7 @@ def demonstrations(title: str = TITLES[0], concept: str = "banana") -> tuple[Dem
     return tuple(
         Demonstration(
             original=picture(index, stamped=False, alt=f"carrier seen as {CONCEPTS[index + 1]}"),
-            triggered=picture(
-                index, stamped=True, alt=f"the same with {title}, seen as {concept}"
-            ),
+            triggered=picture(index, stamped=True, alt=f"the same with {title}, seen as {concept}"),
             concept_before=CONCEPTS[index + 1],
             probability_before=0.61 + index / 30,
             concept_after=concept,
@@ -105,7 +120,7 @@ def demonstrations(title: str = TITLES[0], concept: str = "banana") -> tuple[Dem
 
 
 def family(index: int, *, strong: bool, concept: str | None = None) -> FamilyResult:
-    rng = random.Random(1000 + index)
+    rng = random.Random(1000 + index)  # noqa: S311  # figures for a test
     top = 0.97 if strong and index == 0 else max(0.0, 0.34 - index / 40 + rng.random() / 20)
     title = TITLES[index % len(TITLES)]
     name = title.lower().replace(" ", "-") + ("" if index < len(TITLES) else f"-{index}")
@@ -191,13 +206,27 @@ def verdict(outcome: Outcome) -> Verdict:
         concept="banana" if found else None,
         summary=SUMMARIES[outcome],
         reasons=(
-            Reason(feature="contrast", value=0.86, nats=4.1,
-                   text="gain of one concept beyond what unstructured change disrupts"),
-            Reason(feature="outlier", value=1.0, nats=2.25,
-                   text="distance of the family from the other families and the controls"),
-            Reason(feature="moved", value=0.97, nats=1.5,
-                   text="share of held-out pictures that the trigger moves to the concept"),
-        ) if judged else (),
+            Reason(
+                feature="contrast",
+                value=0.86,
+                nats=4.1,
+                text="gain of one concept beyond what unstructured change disrupts",
+            ),
+            Reason(
+                feature="outlier",
+                value=1.0,
+                nats=2.25,
+                text="distance of the family from the other families and the controls",
+            ),
+            Reason(
+                feature="moved",
+                value=0.97,
+                nats=1.5,
+                text="share of held-out pictures that the trigger moves to the concept",
+            ),
+        )
+        if judged
+        else (),
         not_covered=NOT_COVERED,
     )
 
@@ -207,14 +236,16 @@ def checks(*, failed: bool = False) -> tuple[Check, ...]:
     return (
         Check(id="finite_weights", state=CheckState.PASSED, reason="all weights are finite"),
         Check(
-            id="image_text_agreement", state=agreement,
+            id="image_text_agreement",
+            state=agreement,
             reason="pictures do not agree with their words" if failed else "pictures agree",
             measurements=(
                 Measurement(name="objects_agreement_gain", value=0.0413, unit="cosine", n=24),
             ),
         ),
         Check(
-            id="readable_words", state=CheckState.SKIPPED if failed else CheckState.WEAK,
+            id="readable_words",
+            state=CheckState.SKIPPED if failed else CheckState.WEAK,
             reason="not reached" if failed else "only 2 of 16 written words are read",
             measurements=() if failed else (fraction("words_read", 0.125, 16),),
         ),
@@ -263,8 +294,11 @@ def cleaning(*, cleaned: bool = True) -> Cleaning:
         ),
         steps=tuple(
             StepRecord(
-                step=step, loss=2.1 * 0.97 ** (step / 4), image_drift=0.31 * (1 - 0.98 ** step),
-                text_drift=0.002 * step / 120, learning_rate=3e-5,
+                step=step,
+                loss=2.1 * 0.97 ** (step / 4),
+                image_drift=0.31 * (1 - 0.98**step),
+                text_drift=0.002 * step / 120,
+                learning_rate=3e-5,
             )
             for step in range(0, 121, 4)
         ),
@@ -286,7 +320,8 @@ def exports() -> tuple[Export, ...]:
     return tuple(
         Export(
             artifact=Artifact(name=name, sha256=f"{index:x}b" * 32, size_bytes=351_500_000),
-            kind=kind, min_cosine=cosine,
+            kind=kind,
+            min_cosine=cosine,
             max_abs_difference=None if cosine is None else 3.6e-6,
             compared=0 if cosine is None else 64,
         )
@@ -300,13 +335,29 @@ def result(command: str = "scan", **changes: object) -> Result:
         command=command,
         tool=ToolInfo(name="clipguard", version="0.1.0", rules_sha256="c0ffee" * 10 + "c0ff"),
         environment=Environment(
-            python="3.11.7", torch="2.13.0+cpu", open_clip="3.3.0", platform="Linux x86_64",
-            device="cpu", threads=2,
+            python="3.11.7",
+            torch="2.13.0+cpu",
+            open_clip="3.3.0",
+            platform="Linux x86_64",
+            device="cpu",
+            threads=2,
         ),
-        settings={"model": "models/model.pt", "seed": 7, "prior": 0.1, "carriers": 96,
-                  "labels": None, "exit_zero": False},
-        origins={"model": "command line", "seed": "command line", "prior": "default",
-                 "carriers": "clipguard.toml", "labels": "default", "exit_zero": "default"},
+        settings={
+            "model": "models/model.pt",
+            "seed": 7,
+            "prior": 0.1,
+            "carriers": 96,
+            "labels": None,
+            "exit_zero": False,
+        },
+        origins={
+            "model": "command line",
+            "seed": "command line",
+            "prior": "default",
+            "carriers": "clipguard.toml",
+            "labels": "default",
+            "exit_zero": "default",
+        },
         status="pass",
         exit_code=0,
         complete=True,
@@ -317,8 +368,11 @@ def result(command: str = "scan", **changes: object) -> Result:
 def shapes() -> dict[str, Result]:
     """One result of every shape there is, by name."""
     finding = Finding(
-        rule="pickle.executes", severity=Severity.CRITICAL, where="model.pt:data.pkl",
-        what="asks to run posix.system", remedy="do not load this file; ask for safetensors",
+        rule="pickle.executes",
+        severity=Severity.CRITICAL,
+        where="model.pt:data.pkl",
+        what="asks to run posix.system",
+        remedy="do not load this file; ask for safetensors",
     )
     backdoored = scan(Outcome.BACKDOORED)
     no_replay = replace(
@@ -330,29 +384,44 @@ def shapes() -> dict[str, Result]:
         "no_evidence": result(delivered=scan(Outcome.NO_EVIDENCE)),
         "natural_like": result(delivered=scan(Outcome.NATURAL_LIKE)),
         "inconclusive": result(
-            status="inconclusive", exit_code=3, complete=False,
+            status="inconclusive",
+            exit_code=3,
+            complete=False,
             delivered=scan(Outcome.INCONCLUSIVE),
         ),
         "no_replay": result(
             status="inconclusive", exit_code=3, complete=False, delivered=no_replay
         ),
         "error": result(
-            status="error", exit_code=2, complete=False, environment=None,
+            status="error",
+            exit_code=2,
+            complete=False,
+            environment=None,
             error=Failure(
-                code="file.truncated", message="the archive ends in the middle of data/7",
+                code="file.truncated",
+                message="the archive ends in the middle of data/7",
                 remedy="download the file again",
             ),
         ),
         "refused": result(
-            status="inconclusive", exit_code=3, complete=False, findings=(finding,),
+            status="inconclusive",
+            exit_code=3,
+            complete=False,
+            findings=(finding,),
             error=Failure(code="file.refused", message="asks to run code", remedy="do not load it"),
         ),
         "audit": result(
-            "audit", delivered=backdoored, cleaning=cleaning(), repaired=repaired,
+            "audit",
+            delivered=backdoored,
+            cleaning=cleaning(),
+            repaired=repaired,
             exports=exports(),
         ),
         "not_cleaned": result(
-            "clean", status="inconclusive", exit_code=3, delivered=backdoored,
+            "clean",
+            status="inconclusive",
+            exit_code=3,
+            delivered=backdoored,
             cleaning=cleaning(cleaned=False),
             repaired=scan(Outcome.BACKDOORED, name="open_clip_model.safetensors"),
         ),

@@ -1,0 +1,81 @@
+"""The summary for people: short, harmless, and it says the same as the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from clipguard.core.results import Note, Result
+from clipguard.report.text import render_text
+
+
+def test_summary_is_short_and_narrow(shape: Result) -> None:
+    lines = render_text(shape).splitlines()
+    assert 3 <= len(lines) <= 25
+    assert max(map(len, lines)) <= 100
+    assert render_text(shape).endswith("\n")
+    assert "None" not in render_text(shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces"),
+    [
+        ("backdoored", ["BACKDOORED  model.pt", "vertical-stripe-patch (side=0.14)", "banana",
+                        "74 % (prior 10 %, likelihood ratio 25 : 1)", "+4.10 nats",
+                        "anything done to the model", "Do not use this model", "exit        1:"]),
+        ("no_evidence", ["NO EVIDENCE FOUND", "0.69 %", "no certificate", "exit        0:"]),
+        ("natural_like", ["NATURAL-LIKE WEAKNESS", "zebra"]),
+        ("inconclusive", ["INCONCLUSIVE", "cannot be judged", "--images", "exit        3:"]),
+        ("error", ["COULD NOT RUN", "The archive ends", "Download the file again.", "exit 2:"]),
+        ("refused", ["REFUSED", "critical: asks to run posix.system", "exit        3:"]),
+        ("audit", ["cleaned by guided; rescan: no evidence found", "attack success 97 % -> 3 %",
+                   "Use the repaired files"]),
+        ("not_cleaned", ["NOT CLEANED by guided; rescan: backdoored", "Use neither"]),
+    ],
+)  # fmt: skip
+def test_summary_says_what_matters(shapes: dict[str, Result], name: str, pieces: list[str]) -> None:
+    text = " ".join(render_text(shapes[name]).split())
+    for piece in pieces:
+        assert " ".join(piece.split()) in text, piece
+
+
+def test_reasons_are_given_for_a_suspicion_only(shapes: dict[str, Result]) -> None:
+    assert "nats" in render_text(shapes["backdoored"])
+    assert "nats" not in render_text(shapes["no_evidence"])
+
+
+def spoil(item: Any, suffix: str) -> Any:
+    if type(item) is str:
+        return item if item in {"pass", "fail", "error", "inconclusive"} else suffix + item
+    if isinstance(item, tuple):
+        return tuple(spoil(value, suffix) for value in item)
+    if isinstance(item, dict):
+        return {key: spoil(value, suffix) for key, value in item.items()}
+    if dataclasses.is_dataclass(item):
+        return replace(  # type: ignore[type-var]  # an instance, not a class
+            item,
+            **{f.name: spoil(getattr(item, f.name), suffix) for f in dataclasses.fields(item)},
+        )
+    return item
+
+
+def test_no_name_reaches_the_terminal_raw(build: ModuleType, shapes: dict[str, Result]) -> None:
+    for result in shapes.values():
+        for text in build.HOSTILE:
+            shown = render_text(spoil(result, text))
+            kinds = {unicodedata.category(letter) for letter in shown.replace("\n", "")}
+            assert not kinds & {"Cc", "Cf", "Zl", "Zp", "Cs"}
+            assert len(shown.splitlines()) <= 25
+
+
+def test_notes_change_no_verdict(shapes: dict[str, Result]) -> None:
+    result = shapes["backdoored"]
+    assert result.delivered is not None
+    subject = replace(result.delivered.subject, notes=(Note(code="x", text="y"),) * 9)
+    noted = replace(result, delivered=replace(result.delivered, subject=subject))
+    assert render_text(noted) == render_text(result)
