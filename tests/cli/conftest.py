@@ -31,7 +31,6 @@ def _outside(
 ) -> Iterator[None]:
     """Work in an empty folder, with no settings of the machine, and leave logging as it was."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".git").mkdir()
     for name in ("CLIPGUARD_MODEL", "CLIPGUARD_DEBUG", "CLIPGUARD_SCAN_SEED"):
         monkeypatch.delenv(name, raising=False)
     root = logging.getLogger()

@@ -167,7 +167,7 @@ def test_signals_leave_nothing_half_written(tmp_path, number, code):
     assert out == b""
     assert err.decode().splitlines() == [f"clipguard: {code.name.lower()}"]
     left = {path.name for path in tmp_path.iterdir()} - {"__pycache__"}
-    assert left == {".git", "started", "tests_cli_border.py"}
+    assert left == {"started", "tests_cli_border.py"}
 
 
 FINDS = """
