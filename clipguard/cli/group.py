@@ -80,6 +80,6 @@ class TableGroup(click.Group):
 def group() -> None:
     """Scan CLIP checkpoints for backdoors, clean them, and prove both.
 
-    Answers go to stdout, messages and progress to stderr. Every option can also be set by an
-    environment variable (CLIPGUARD_COMMAND_OPTION) or in clipguard.toml.
+    Answers go to stdout, messages and progress to stderr. Options can also be set by environment
+    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean and audit in clipguard.toml as well.
     """
