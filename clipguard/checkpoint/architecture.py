@@ -19,13 +19,13 @@ from clipguard.checkpoint.derive import (
 from clipguard.checkpoint.expected import expected_shapes, is_plain
 from clipguard.checkpoint.known import plain_configs
 from clipguard.checkpoint.sidecar import Hints
+from clipguard.checkpoint.strangers import unknown
 from clipguard.checkpoint.types import Candidate
 from clipguard.core.errors import InputError
 from clipguard.core.results import Note
 from clipguard.core.text import printable
 
 _IMAGE, _TEXT = "visual.", ("transformer.", "token_embedding.", "positional_embedding", "ln_final.")
-_NEAREST = 5
 CONVENTION = "open_clip's convention"
 
 
@@ -62,16 +62,6 @@ def recognise(infos: Infos, hints: Hints, where: str) -> Recognised:
     if missing or wrong or unexplained:
         raise unknown(infos, where, _difference(infos, missing, wrong, unexplained))
     return _by_shapes(infos, base, hints)
-
-
-def unknown(infos: Iterable[str], where: str, why: str) -> InputError:
-    """No CLIP model that clipguard knows or can derive."""
-    return InputError(
-        "arch.unknown",
-        f"no CLIP model: {why}; nearest: {', '.join(_nearest(infos))}",
-        where=where,
-        remedy="give a CLIP checkpoint, or name its architecture with --arch",
-    )
 
 
 def _require_towers(infos: Infos, where: str) -> None:
@@ -238,15 +228,3 @@ def _canonical(config: Mapping[str, Any]) -> object:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
         return None
-
-
-def _nearest(infos: Iterable[str]) -> list[str]:
-    """The known architectures that share most tensor names, with how many are missing."""
-    names = set(infos)
-    ranked = []
-    for label, config in plain_configs().items():
-        wanted = set(expected_shapes(config))
-        if not config.get("quick_gelu"):
-            ranked.append((-len(wanted & names) / len(wanted | names), len(wanted - names), label))
-    ranked.sort(key=lambda entry: entry[:2])
-    return [f"{label} ({missing} missing)" for _, missing, label in ranked[:_NEAREST]]

@@ -84,7 +84,9 @@ def read_archive(data: mmap, where: str) -> Archive:
     archive = Archive(where)
     end = find_end(data)
     if end < 0 or end + _END.size > len(data):
-        raise _truncated(where, "the archive has no directory at its end")
+        raise _truncated(
+            where, f"breaks off after {len(data)} bytes, before the directory at its end"
+        )
     count, length, start, base = _directory(data, end, archive)
     if count > MOST_MEMBERS:
         archive.refuse("zip.limits", f"{count} members, at most {MOST_MEMBERS}", RESAVE)
@@ -132,8 +134,8 @@ def _directory(data: mmap, end: int, archive: Archive) -> tuple[int, int, int, i
         archive.refuse("file.polyglot", "bytes follow the end of the archive", RESAVE)
     tail = end
     if data[max(0, end - 20) : end][:4] == b"PK\x06\x07":
-        (tail,) = struct.unpack_from("<Q", data, end - 12)
-        if tail + _END64.size > end or data[tail : tail + 4] != b"PK\x06\x06":
+        tail = end - 20 - _END64.size
+        if tail < 0 or data[tail : tail + 4] != b"PK\x06\x06":
             raise _truncated(archive.where, "the archive's directory is damaged")
         fields = _END64.unpack_from(data, tail)
         disk, first_disk, here, count, length, start = fields[4:]

@@ -8,13 +8,14 @@ from dataclasses import replace
 from math import prod
 from pathlib import Path
 
-from clipguard.checkpoint.architecture import recognise, unknown
+from clipguard.checkpoint.architecture import recognise
 from clipguard.checkpoint.contents import Contents
 from clipguard.checkpoint.expected import expected_shapes, is_plain
 from clipguard.checkpoint.folder import read_path
 from clipguard.checkpoint.layout import Renamed, recognise_layout
 from clipguard.checkpoint.sidecar import Hints, beside, requested
 from clipguard.checkpoint.state import name_notes, without_prefixes
+from clipguard.checkpoint.strangers import unknown
 from clipguard.checkpoint.tensors import FLOATS, NamedTensors, Readable
 from clipguard.checkpoint.types import Checkpoint, TensorInfo
 from clipguard.core.errors import RefusedError

@@ -32,10 +32,10 @@ def read_pickles(source: Source) -> Contents:
     if find_end(source.data) >= 0:
         walk_hidden_zip(source, judgement)
     first = walk(source.data, member="pickle 1", where=source.where)
+    if first.problem is not None and not first.globals and source.data[0] != _PROTOCOL:
+        judgement.problems.append(_unknown_format(source))
     judgement.add(first)
     if first.value != _MAGIC or first.problem:
-        if not first.globals and source.data[0] != _PROTOCOL:
-            judgement.problems.insert(0, _unknown_format(source))
         _walk_rest(source.data, first.end, source.where, judgement)
         judgement.problems.append(_no_checkpoint(source))
         judgement.decide()
