@@ -85,7 +85,9 @@ def render(scene: Scene, image_size: int) -> np.ndarray:
 def _draw(scene: Scene, image_size: int) -> Image.Image:
     ground = scene.ground
     side = image_size * paint.SUPERSAMPLING
-    canvas = grounds.ground(ground.kind, ground.colours, ground.variant, side)
+    behind = grounds.ground(ground.kind, ground.colours, ground.variant, image_size)
+    # Doubled pixels reduce to themselves: a ground gains nothing from supersampling.
+    canvas = behind.resize((side, side), Image.Resampling.NEAREST)
     for item in scene.items:
         _draw_item(canvas, item)
     if scene.sign:
