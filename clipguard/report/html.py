@@ -135,6 +135,7 @@ def _environment() -> Environment:
         subject_name=words.subject_name,
         exit_meaning=words.exit_meaning,
         next_step=words.next_step,
+        uncovered=words.uncovered,
         command_line=words.command_line,
     )
     return environment

@@ -24,8 +24,8 @@ def render_text(result: Result) -> str:
         lines += _judgement(result.delivered)
     if result.cleaning is not None:
         lines += _repair(result)
-    if result.delivered is not None:
-        lines += _wrap("not covered", "; ".join(result.delivered.verdict.not_covered), most=7)
+    introduction, items = words.uncovered(result)
+    lines += _wrap("not covered", f"{introduction} {'; '.join(items)}".strip(), most=7)
     lines += _wrap("next", words.next_step(result), most=3)
     lines += _wrap("exit", f"{result.exit_code}: {words.exit_meaning(result)}", most=1)
     return "\n".join(lines) + "\n"

@@ -102,6 +102,18 @@ _AFTER_SCAN = {
 }
 
 
+def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
+    """What this run says nothing about: an introduction, empty for a whole scan, and the list."""
+    if result.delivered is None:
+        return "Everything: the model was not probed. Nothing is said about it.", ()
+    if result.delivered.replay is None:
+        return (
+            "Everything: no trigger was replayed. Even a whole scan would not cover:",
+            result.delivered.verdict.not_covered,
+        )
+    return "", result.delivered.verdict.not_covered
+
+
 def _after_cleaning(result: Result) -> str:
     repaired = result.repaired
     if (

@@ -239,7 +239,9 @@ def test_the_missing_is_called_missing(shapes: dict[str, Result], shape: Result)
     assert "None" not in text
     assert "nan" not in text.lower().split()
     assert "Everything: the model was not probed" in page(shapes["error"]).words
+    assert "Everything: no trigger was replayed." in page(shapes["no_replay"]).words
     families = page(shapes["backdoored"]).words
+    assert "Everything" not in families
     assert "not measured: every carrier already showed the concept" in families
 
 
