@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
+from types import MappingProxyType, ModuleType
 
 import jsonschema
 import pytest
@@ -77,3 +80,26 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(cli, pipeline, 
     ended = cli("scan", "m.pt", "--html", tmp_path)
     assert (ended.code, pipeline.requests) == (2, [])
     assert "[output.is_folder]" in ended.err
+
+
+def test_demo_writes_where_it_is_told(cli, pipeline, monkeypatch):
+    asked = []
+
+    def demo(output: Path, progress: object, seed: int) -> object:
+        asked.append((output, seed))
+        progress.say("the report lies in out/audit.html")
+        return pipeline(_Request(), progress)
+
+    module = ModuleType("clipguard.pipeline.demo")
+    module.demo = demo
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    pipeline.exit_code = 3
+    ended = cli("demo", "-o", "out", "--seed", "7")
+    assert (ended.code, ended.out) == (3, "")
+    assert "demo: the report lies in out/audit.html" in ended.err
+    assert cli("demo", "-q").err == ""
+    assert asked == [(Path("out"), 7), (Path("clipguard-demo"), 0)]
+
+
+class _Request:
+    settings = origins = MappingProxyType({})

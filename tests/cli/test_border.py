@@ -204,3 +204,28 @@ def test_a_closed_pipe_silences_a_listing():
     os.close(writer)
     assert done.returncode == Exit.PASS
     assert done.stderr == b""
+
+
+TALKS = """
+import logging, warnings
+def body(request, progress):
+    logging.getLogger("clipguard.probes").info("ours, in passing")
+    logging.getLogger("library").warning("theirs, a warning")
+    logging.getLogger("library").error("theirs, an error")
+    warnings.warn("a library's warning")
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize(
+    ("flag", "heard"),
+    [
+        ("--quiet", {"an error"}),
+        ("--verbose", {"an error", "a warning", "in passing", "library's warning"}),
+    ],
+)
+def test_how_much_is_told(tmp_path, flag, heard):
+    process = start(tmp_path, TALKS, "scan", flag, "model.pt", stdout=subprocess.PIPE)
+    _, err = process.communicate(timeout=30)
+    all_of_it = {"an error", "a warning", "in passing", "library's warning"}
+    assert {text for text in all_of_it if text in err.decode()} == heard

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import clipguard
 from clipguard.config import toml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,10 @@ def test_the_package_list_is_the_folder_tree():
     found |= {"clipguard"} | {homes[home] for home in ("rules", "templates", "bench/examples")}
     assert set(SETUP["packages"]) == found
     assert all((ROOT / home / "__init__.py").is_file() for home in homes)
+
+
+def test_one_version():
+    assert PROJECT["project"]["version"] == clipguard.__version__
 
 
 def test_no_module_hides_a_package_of_data():
