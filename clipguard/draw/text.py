@@ -43,7 +43,9 @@ def _line(text: str, height: int) -> Image.Image:
     canvas = Image.new("L", (columns * SUPERSAMPLING, fine))
     base = round(fine * _CAPITALS)
     ImageDraw.Draw(canvas).text((-left, base), text, fill=255, font=font, anchor="ls")
-    return canvas.reduce(SUPERSAMPLING)
+    ink = canvas.reduce(SUPERSAMPLING)
+    inked = ink.getbbox()  # the font's own box ends with the space that follows a letter
+    return ink.crop((inked[0], 0, inked[2], ink.height)) if inked else ink
 
 
 def _blank(height: int) -> Image.Image:

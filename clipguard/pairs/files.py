@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from clipguard.core.errors import InputError
 from clipguard.core.text import printable
+from clipguard.pairs.batch import to_batch
 from clipguard.pairs.decode import read_picture
 from clipguard.pairs.types import PairBatch
 
@@ -67,12 +67,11 @@ class FilePairs:
             IndexError: outside 0..len-1.
         """
         found = [self._good(index, image_size) for index in indices]
-        pictures = [picture for _, picture in found]
-        stacked = np.stack(pictures) if pictures else np.zeros((0, image_size, image_size, 3))
-        pixels = torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255).contiguous()
-        entries = [entry for entry, _ in found]
-        return PairBatch(
-            pixels, tuple(entry.text for entry in entries), tuple(entry.key for entry in entries)
+        return to_batch(
+            [picture for _, picture in found],
+            [entry.text for entry, _ in found],
+            [entry.key for entry, _ in found],
+            image_size,
         )
 
     def _good(self, index: int, image_size: int) -> tuple[Entry, np.ndarray]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from clipguard.core.errors import UsageError
 from clipguard.core.seeds import Seeds
@@ -57,13 +56,13 @@ class SyntheticPairs:
 
     def read(self, indices: Sequence[int], image_size: int) -> PairBatch:
         """The pairs at ``indices``, drawn at ``image_size``."""
-        pictures = [self.pixels_uint8(index, image_size) for index in indices]
-        stacked = np.stack(pictures) if pictures else np.zeros((0, image_size, image_size, 3))
-        pixels = torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255).contiguous()
-        return PairBatch(
-            pixels,
-            tuple(self.scene(index).caption for index in indices),
-            tuple(f"{self.seed}-{index:07d}" for index in indices),
+        from clipguard.pairs.batch import to_batch
+
+        return to_batch(
+            [self.pixels_uint8(index, image_size) for index in indices],
+            [self.scene(index).caption for index in indices],
+            [f"{self.seed}-{index:07d}" for index in indices],
+            image_size,
         )
 
 
