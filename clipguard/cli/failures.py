@@ -34,7 +34,7 @@ def explained(error: Exception) -> ClipguardError:
             remedy="use a machine with more memory, or close other programs",
         )
     return BugError(
-        "bug",
+        "bug.unforeseen",
         f"{type(error).__name__}: {error}",
         remedy="this is a bug in clipguard; --debug shows where",
     )
@@ -52,7 +52,7 @@ def _usage(error: click.ClickException) -> UsageError:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     path = ctx.command_path if ctx else "clipguard"
     return UsageError(
-        "usage", error.format_message().rstrip("."), where=path, remedy=f"see: {path} --help"
+        "usage.command_line", error.format_message().rstrip("."), where=path, remedy=f"see: {path} --help"
     )
 
 

@@ -62,7 +62,7 @@ def test_debug_shows_the_traceback(cli, pipeline, arguments):
     ended = cli(*arguments)
     assert ended.code == Exit.BUG
     assert "Traceback" in ended.err
-    assert ended.err.splitlines()[-1].startswith("clipguard: bug [bug] RuntimeError: unforeseen")
+    assert ended.err.splitlines()[-1].startswith("clipguard: bug [bug.unforeseen] RuntimeError: unforeseen")
 
 
 def test_untrusted_text_cannot_move_the_cursor(cli, pipeline):
@@ -98,7 +98,7 @@ def test_untrusted_text_cannot_move_the_cursor(cli, pipeline):
 def test_usage_errors(cli, pipeline, arguments):
     ended = cli(*arguments)
     assert ended.code == Exit.ERROR
-    assert ended.err.startswith("clipguard: error [usage")
+    assert ended.err.startswith("clipguard: error [usage.")
     assert ended.err.count("\n") == 1
     assert pipeline.requests == []
 
