@@ -12,6 +12,7 @@ import click
 from clipguard.cli import sources
 from clipguard.core.errors import UsageError
 from clipguard.core.results import Outcome, Scalar
+from clipguard.core.text import printable
 from clipguard.pipeline.requests import AuditRequest, CleanRequest, ScanRequest
 
 Request = TypeVar("Request", bound=ScanRequest)
@@ -83,5 +84,5 @@ def _plain(name: str, value: Any) -> Scalar:
     if isinstance(value, tuple):
         return ",".join(sorted(value))
     if value is not None and (name in {"model", "arch"} or isinstance(value, Path)):
-        return os.path.basename(os.path.abspath(str(value)))
+        return printable(os.path.basename(os.path.abspath(str(value))))
     return cast(Scalar, value)

@@ -153,3 +153,9 @@ def test_a_missing_config_file(cli, pipeline):
     ended = cli("scan", "m", "--config", "nowhere.toml")
     assert ended.code == 2
     assert "[config.missing]" in ended.err
+
+
+def test_a_name_that_is_no_text_still_gives_a_result(cli, pipeline):
+    ended = cli("scan", "a\udcff\u202eb.pt")
+    assert ended.code == 0
+    assert json.loads(ended.out)["settings"]["model"] == "a\\xff\\u{202e}b.pt"
