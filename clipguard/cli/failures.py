@@ -52,7 +52,10 @@ def _usage(error: click.ClickException) -> UsageError:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     path = ctx.command_path if ctx else "clipguard"
     return UsageError(
-        "usage.command_line", error.format_message().rstrip("."), where=path, remedy=f"see: {path} --help"
+        "usage.command_line",
+        error.format_message().rstrip("."),
+        where=path,
+        remedy=f"see: {path} --help",
     )
 
 

@@ -62,7 +62,9 @@ def test_debug_shows_the_traceback(cli, pipeline, arguments):
     ended = cli(*arguments)
     assert ended.code == Exit.BUG
     assert "Traceback" in ended.err
-    assert ended.err.splitlines()[-1].startswith("clipguard: bug [bug.unforeseen] RuntimeError: unforeseen")
+    assert ended.err.splitlines()[-1].startswith(
+        "clipguard: bug [bug.unforeseen] RuntimeError: unforeseen"
+    )
 
 
 def test_untrusted_text_cannot_move_the_cursor(cli, pipeline):
