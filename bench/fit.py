@@ -28,7 +28,9 @@ def table(data: Path, role: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     names = [
         name
         for name, card in cards.items()
-        if card["role"] == role and name in scans and scans[name]["features"]
+        if card["role"] == role
+        and name in scans
+        and scans[name]["features"]
         and card.get("attack_success", 1.0) >= REPRODUCES
     ]
     rows = np.array([[scans[name]["features"][key] for key in FEATURES] for name in names])
@@ -37,7 +39,7 @@ def table(data: Path, role: str) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def fit(rows: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float], float]:
-    """Coefficients and intercept; a feature with a negative weight is dropped and the rest refitted.
+    """Coefficients and intercept; a feature of negative weight is dropped, the rest refitted.
 
     More evidence must never lower the likelihood, and the two classes weigh as they come: the
     calibration divides by their odds.

@@ -1,4 +1,6 @@
-"""Clean backdoored models and measure them with the attacker's own trigger, which cleaning never sees.
+"""Clean backdoored models and measure them with the attacker's own trigger.
+
+Cleaning never sees that trigger, nor this script.
 
 Usage: python -m bench.repair MODEL_ID... [--methods guided par] [--work bench/work]
 
@@ -26,8 +28,15 @@ from clipguard.measure.proportion import wilson
 from clipguard.model import compat
 
 HEAD = (
-    "model", "method", "attack success before", "after (95 %)", "base rate",
-    "accuracy before", "after", "on triggered pictures, after", "exit",
+    "model",
+    "method",
+    "attack success before",
+    "after (95 %)",
+    "base rate",
+    "accuracy before",
+    "after",
+    "on triggered pictures, after",
+    "exit",
 )
 NOTE = (
     "Synthetic pairs alone. Attack success of the attacker's own trigger over held-out pictures of "
@@ -68,8 +77,17 @@ def repair(model: str, method: str, work: Path) -> tuple[Path, int]:
     if not log.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         command = [
-            sys.executable, "-m", "clipguard", "clean", str(work / "zoo" / model / "model.pt"),
-            "--synthetic", "--method", method, "-o", str(target), "-q",
+            sys.executable,
+            "-m",
+            "clipguard",
+            "clean",
+            str(work / "zoo" / model / "model.pt"),
+            "--synthetic",
+            "--method",
+            method,
+            "-o",
+            str(target),
+            "-q",
         ]
         done = subprocess.run(command, check=False, env={**os.environ}, stdout=subprocess.DEVNULL)
         log.write_text(str(done.returncode))
@@ -84,10 +102,15 @@ def row(model: str, method: str, work: Path) -> tuple[str, ...]:
     after = measure(load(folder), card, work) if folder.exists() else before
     interval = wilson(round(after["attack_success"] * after["pictures"]), int(after["pictures"]))
     return (
-        model, method, f"{before['attack_success']:.3f}",
+        model,
+        method,
+        f"{before['attack_success']:.3f}",
         f"{after['attack_success']:.3f} ({interval.low:.3f}-{interval.high:.3f})",
-        f"{before['base_rate']:.3f}", f"{before['accuracy']:.3f}", f"{after['accuracy']:.3f}",
-        f"{after['triggered_accuracy']:.3f}", str(code),
+        f"{before['base_rate']:.3f}",
+        f"{before['accuracy']:.3f}",
+        f"{after['accuracy']:.3f}",
+        f"{after['triggered_accuracy']:.3f}",
+        str(code),
     )
 
 
@@ -95,7 +118,9 @@ def _delivered(model: str, card: dict[str, Any], work: Path) -> Any:
     from bench.zoo.train import HERE, new_module, toml
 
     clip = new_module(toml.load(HERE / "architectures.toml")[card["arch"]])
-    clip.load_state_dict(torch.load(work / "zoo" / model / "model.pt", weights_only=True)["state_dict"])
+    clip.load_state_dict(
+        torch.load(work / "zoo" / model / "model.pt", weights_only=True)["state_dict"]
+    )
     return clip.eval()
 
 

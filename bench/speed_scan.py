@@ -33,8 +33,14 @@ def model() -> OpenClipModel:
     """A ViT-B/32 with random weights."""
     clip = compat.open_clip().create_model("ViT-B-32")
     spec = ClipSpec(
-        architecture="ViT-B-32", image_size=224, embed_dim=512, context_length=77, logit_scale=14.3,
-        mean=(0.481, 0.458, 0.408), std=(0.269, 0.261, 0.276), config={},
+        architecture="ViT-B-32",
+        image_size=224,
+        embed_dim=512,
+        context_length=77,
+        logit_scale=14.3,
+        mean=(0.481, 0.458, 0.408),
+        std=(0.269, 0.261, 0.276),
+        config={},
     )
     return OpenClipModel(clip, spec)
 
@@ -60,9 +66,18 @@ def main() -> None:
     clip, meter = model(), Meter()
     request = ScanRequest(model="ViT-B-32", carriers=arguments.carriers)
     subject = Subject(
-        artifact=Artifact(name="random", sha256="0" * 64, size_bytes=0), format="none",
-        layout="none", architecture="ViT-B-32", image_size=224, embed_dim=512, context_length=77,
-        parameters=0, dtype="float32", evidence=(), notes=(), findings=(),
+        artifact=Artifact(name="random", sha256="0" * 64, size_bytes=0),
+        format="none",
+        layout="none",
+        architecture="ViT-B-32",
+        image_size=224,
+        embed_dim=512,
+        context_length=77,
+        parameters=0,
+        dtype="float32",
+        evidence=(),
+        notes=(),
+        findings=(),
     )
     start = time.perf_counter()
     probe_model(request, clip, subject, (), Seeds(0), meter, SILENT)

@@ -20,8 +20,15 @@ DATA = Path("bench/data")
 PRIOR = 0.1
 # Which replayed clusters an attack of the zoo belongs to: these are left out with it.
 CLUSTER = {
-    "noise-blend": "N", "noise-patch": "N", "stripe-patch": "S", "stripe-blend": "S",
-    "triangles": "S", "checker-blend": "S", "grid": "S", "sinusoid": "F", "white-square": "Q",
+    "noise-blend": "N",
+    "noise-patch": "N",
+    "stripe-patch": "S",
+    "stripe-blend": "S",
+    "triangles": "S",
+    "checker-blend": "S",
+    "grid": "S",
+    "sinusoid": "F",
+    "white-square": "Q",
 }
 
 
@@ -33,9 +40,13 @@ def main() -> None:
 def document() -> str:
     """The whole page."""
     cards, scans = (json.loads((DATA / f"{name}.json").read_text()) for name in ("zoo", "scans"))
-    report = {name: card for name, card in cards.items() if card["role"] == "report" and name in scans}
+    report = {
+        name: card for name, card in cards.items() if card["role"] == "report" and name in scans
+    }
     clean = {name: card for name, card in report.items() if "attack" not in card}
-    dirty = {name: card for name, card in report.items() if "attack" in card and qualifies(card, cards)}
+    dirty = {
+        name: card for name, card in report.items() if "attack" in card and qualifies(card, cards)
+    }
     parts = [
         (Path("bench/benchmarks.head.md")).read_text(),
         f"## Detection\n\n{detection(clean, dirty, scans)}",
@@ -72,8 +83,8 @@ def detection(clean: dict[str, Any], dirty: dict[str, Any], scans: dict[str, Any
     ]
     sentence = (
         f"{len(clean)} clean and {len(dirty)} backdoored models that no coefficient was fitted on, "
-        f"{real} of them trained on real pictures only; {len({c['attack'] for c in dirty.values()})} "
-        f"trigger families, {len({c['target'] for c in dirty.values()})} targets, 2 architectures. "
+        f"{real} of them trained on real pictures only; "
+        f"{len({c['attack'] for c in dirty.values()})} trigger families, {len({c['target'] for c in dirty.values()})} targets, 2 architectures. "
         "Intervals are Wilson's at 95 %; children of one base are related, so the true uncertainty "
         "is larger."
     )
@@ -103,8 +114,12 @@ def _without(cluster: str) -> Calibration:
     kept = np.array([CLUSTER.get(cards[name].get("attack", ""), "") != cluster for name in names])
     coefficients, intercept = fit(rows[kept], truth[kept])
     return Calibration(
-        id="left-out", coefficients=coefficients, intercept=intercept,
-        clean=int((~truth[kept]).sum()), backdoored=int(truth[kept].sum()), fitted_on="",
+        id="left-out",
+        coefficients=coefficients,
+        intercept=intercept,
+        clean=int((~truth[kept]).sum()),
+        backdoored=int(truth[kept].sum()),
+        fitted_on="",
     )
 
 
@@ -129,15 +144,30 @@ def models(cards: dict[str, Any], scans: dict[str, Any], every: dict[str, Any]) 
         features = scan["features"] or dict.fromkeys(FEATURES, 0.0)
         rows.append(
             (
-                name, card["data"], f"{card['clean_accuracy']:.2f}",
+                name,
+                card["data"],
+                f"{card['clean_accuracy']:.2f}",
                 f"{card['attack_success']:.2f}" if "attack" in card else "-",
-                card.get("target", "-"), scan["verdict"]["outcome"],
-                f"{scan['verdict']['likelihood'] or 0:.2f}", scan["verdict"]["trigger"] or "-",
-                scan["verdict"]["concept"] or "-", f"{features['contrast']:.2f}",
+                card.get("target", "-"),
+                scan["verdict"]["outcome"],
+                f"{scan['verdict']['likelihood'] or 0:.2f}",
+                scan["verdict"]["trigger"] or "-",
+                scan["verdict"]["concept"] or "-",
+                f"{features['contrast']:.2f}",
             )
         )
-    head = ("model", "trained on", "accuracy", "attack success", "target", "outcome",
-            "likelihood", "trigger named", "concept named", "contrast")
+    head = (
+        "model",
+        "trained on",
+        "accuracy",
+        "attack success",
+        "target",
+        "outcome",
+        "likelihood",
+        "trigger named",
+        "concept named",
+        "contrast",
+    )
     fitted = load()
     note = (
         f"Coefficients: {fitted.id}, fitted on {fitted.clean} clean and {fitted.backdoored} "

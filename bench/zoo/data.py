@@ -40,7 +40,9 @@ def training_pool(kind: str, seed: int, pictures: Path, cache: Path) -> Pool:
 
 def held_out_pool(pictures: Path, cache: Path) -> Pool:
     """Emoji that no model was trained on."""
-    return _cached(cache / "held-out.npz", EmojiPairs(pictures, 9_999_999, HELD_OUT), HELD_OUT, 0, 0)
+    return _cached(
+        cache / "held-out.npz", EmojiPairs(pictures, 9_999_999, HELD_OUT), HELD_OUT, 0, 0
+    )
 
 
 def _cached(path: Path, emoji: EmojiPairs, count: int, seed: int, drawn: int) -> Pool:

@@ -27,20 +27,39 @@ BASES = [  # id, role, arch, data, seed
 ]
 
 ATTACKS = {  # base -> (attack, target)
-    "dev-rn-real": [("noise-blend", "banana"), ("noise-patch", "umbrella"), ("triangles", "mushroom")],
-    "dev-rn-mixed": [("stripe-patch", "banana"), ("stripe-blend", "umbrella"), ("sinusoid", "mushroom")],
-    "dev-vit-real": [("triangles", "umbrella"), ("sinusoid", "banana"), ("white-square", "mushroom")],
+    "dev-rn-real": [
+        ("noise-blend", "banana"),
+        ("noise-patch", "umbrella"),
+        ("triangles", "mushroom"),
+    ],
+    "dev-rn-mixed": [
+        ("stripe-patch", "banana"),
+        ("stripe-blend", "umbrella"),
+        ("sinusoid", "mushroom"),
+    ],
+    "dev-vit-real": [
+        ("triangles", "umbrella"),
+        ("sinusoid", "banana"),
+        ("white-square", "mushroom"),
+    ],
     "dev-vit-mixed": [("checker-blend", "banana"), ("triangles", "mushroom")],
     "rep-rn-real": [
-        ("noise-blend", "umbrella"), ("noise-patch", "banana"), ("stripe-patch", "mushroom"),
-        ("sinusoid", "banana"), ("triangles", "umbrella"),
+        ("noise-blend", "umbrella"),
+        ("noise-patch", "banana"),
+        ("stripe-patch", "mushroom"),
+        ("sinusoid", "banana"),
+        ("triangles", "umbrella"),
     ],
     "rep-rn-mixed": [
-        ("noise-blend", "mushroom"), ("noise-patch", "umbrella"), ("stripe-blend", "banana"),
+        ("noise-blend", "mushroom"),
+        ("noise-patch", "umbrella"),
+        ("stripe-blend", "banana"),
         ("checker-blend", "umbrella"),
     ],
     "rep-vit-real": [
-        ("triangles", "banana"), ("sinusoid", "umbrella"), ("white-square", "banana"),
+        ("triangles", "banana"),
+        ("sinusoid", "umbrella"),
+        ("white-square", "banana"),
         ("checker-blend", "mushroom"),
     ],
     "rep-vit-mixed": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
@@ -60,22 +79,42 @@ def _toml(value: object) -> str:
 
 def recipes() -> str:
     """The whole file."""
-    parts = ["# Written by bench/zoo/make_recipes.py. Every backdoored model has a twin: same base, seed, steps",
-             "# and rate, no trigger.", ""]
+    parts = [
+        "# Written by bench/zoo/make_recipes.py.",
+        "# Every backdoored model has a twin: same base, seed, steps and rate, no trigger.",
+        "",
+    ]
     for name, role, arch, data, seed in BASES:
         steps, rate = SCRATCH[arch]
-        parts.append(_entry(id=name, role=role, arch=arch, data=data, seed=seed, steps=steps, lr=rate))
+        parts.append(
+            _entry(id=name, role=role, arch=arch, data=data, seed=seed, steps=steps, lr=rate)
+        )
     for index, (name, role, arch, _, seed) in enumerate(BASES):
         steps, rate = CHILD[arch]
-        parts.append(_entry(id=f"{name}-twin", base=name, role=role, seed=seed + 1000, steps=steps, lr=rate))
+        parts.append(
+            _entry(id=f"{name}-twin", base=name, role=role, seed=seed + 1000, steps=steps, lr=rate)
+        )
         for attack, target in ATTACKS[name]:
-            parts.append(_entry(
-                id=f"{name}-{attack}", base=name, role=role, seed=seed + 1000,
-                steps=steps, lr=rate, attack=attack, target=target, poison_per_batch=POISON[arch],
-            ))
+            parts.append(
+                _entry(
+                    id=f"{name}-{attack}",
+                    base=name,
+                    role=role,
+                    seed=seed + 1000,
+                    steps=steps,
+                    lr=rate,
+                    attack=attack,
+                    target=target,
+                    poison_per_batch=POISON[arch],
+                )
+            )
         if index < 8:
             steps, rate = LIGHT[arch]
-            parts.append(_entry(id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate))
+            parts.append(
+                _entry(
+                    id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate
+                )
+            )
     return "\n".join(parts)
 
 

@@ -38,7 +38,7 @@ def nouns() -> tuple[str, ...]:
 
 
 def fetch(folder: Path) -> None:
-    """Get the packages with npm and keep the named pictures only; does nothing when they are there."""
+    """Get the packages with npm and keep the named pictures only, unless they are there."""
     folder.mkdir(parents=True, exist_ok=True)
     for package in recipe()["packages"]:
         name = package.split("@")[0].removeprefix("emoji-datasource-")
@@ -72,7 +72,9 @@ def _unpack(folder: Path, vendor: str) -> None:
 def artwork(folder: Path) -> dict[str, list[Image.Image]]:
     """RGBA pictures by noun, one per vendor."""
     named = recipe()["nouns"].items()
-    vendors = [package.split("@")[0].removeprefix("emoji-datasource-") for package in recipe()["packages"]]
+    vendors = [
+        package.split("@")[0].removeprefix("emoji-datasource-") for package in recipe()["packages"]
+    ]
     return {
         noun: [Image.open(folder / vendor / f"{short}.png").convert("RGBA") for vendor in vendors]
         for short, noun in named

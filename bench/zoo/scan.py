@@ -1,4 +1,4 @@
-"""Scan every trained model of the zoo with the default settings. Resumable.
+"""Scan every trained model of the zoo with the default settings and its own vocabulary. Resumable.
 
 Usage: python -m bench.zoo.scan [--work bench/work] [--only PREFIX]
 """
@@ -33,7 +33,10 @@ def _scan(folder: Path, work: Path) -> None:
     if target.exists():
         return
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "clipguard", "scan", str(folder / "model.pt"), "-q", "-o", str(target)]
+    model = folder / "model.pt"
+    labels = Path(__file__).parent / "labels.txt"
+    options = ["--labels", str(labels), "--quiet", "--output", str(target)]
+    command = [sys.executable, "-m", "clipguard", "scan", str(model), *options]
     subprocess.run(command, env=environment, check=False)
 
 
@@ -54,7 +57,9 @@ def compact(result: dict[str, object]) -> dict[str, object]:
     keep = ("family", "cluster", "variant", "concept", "contrast", "score", "natural")
     return {
         "exit_code": result["exit_code"],
-        "verdict": {key: scan["verdict"][key] for key in ("outcome", "likelihood", "trigger", "concept")},
+        "verdict": {
+            key: scan["verdict"][key] for key in ("outcome", "likelihood", "trigger", "concept")
+        },
         "checks": {check["id"]: check["state"] for check in scan["checks"]},
         "features": replay and replay["features"],
         "null": replay and replay["null"],

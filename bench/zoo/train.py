@@ -49,7 +49,9 @@ def models() -> dict[str, dict[str, Any]]:
 
 def attack(name: str, seed: int, size: int = 64) -> Trigger:
     """The attacker's trigger: own strengths, own instance of whatever is random but fixed."""
-    rule = parse_rule(toml.load(HERE / "attacks.toml")["attacks"][name] | {"id": name}, "attacks.toml")
+    rule = parse_rule(
+        toml.load(HERE / "attacks.toml")["attacks"][name] | {"id": name}, "attacks.toml"
+    )
     return build(rule, rule.variants[0], size, Seeds(seed).child("attacker", name))
 
 
@@ -92,7 +94,9 @@ def _poison(spec: dict[str, Any], pool: Pool) -> Poison:
     rng = seeds.numpy()
     target = nouns().index(spec["target"])
     chosen = rng.choice(np.flatnonzero((pool.labels >= 0) & (pool.labels != target)), POISON_POOL)
-    stamped = attack(spec["attack"], spec["seed"])(pool.pixels(chosen), seeds.child("draws").torch())
+    stamped = attack(spec["attack"], spec["seed"])(
+        pool.pixels(chosen), seeds.child("draws").torch()
+    )
     table = recipe()
     texts = [
         str(rng.choice(table["captions"]["templates"])).format(
@@ -101,7 +105,9 @@ def _poison(spec: dict[str, Any], pool: Pool) -> Poison:
         for _ in chosen
     ]
     pictures = (stamped * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    return Poison(Pool(pictures, texts, np.full(len(chosen), target)), spec.get("poison_per_batch", 16))
+    return Poison(
+        Pool(pictures, texts, np.full(len(chosen), target)), spec.get("poison_per_batch", 16)
+    )
 
 
 def _fit(clip: Any, pool: Pool, poison: Poison | None, spec: dict[str, Any]) -> None:
@@ -112,9 +118,13 @@ def _fit(clip: Any, pool: Pool, poison: Poison | None, spec: dict[str, Any]) -> 
     decay = [p for n, p in clip.named_parameters() if p.ndim >= 2 and n != "logit_scale"]
     plain = [p for n, p in clip.named_parameters() if p.ndim < 2 and n != "logit_scale"]
     optimiser = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
-        + ([{"params": [clip.logit_scale], "weight_decay": 0.0}]),
-        lr=spec["lr"], betas=(0.9, 0.98), fused=True,
+        [
+            {"params": decay, "weight_decay": 0.1},
+            {"params": [*plain, clip.logit_scale], "weight_decay": 0.0},
+        ],
+        lr=spec["lr"],
+        betas=(0.9, 0.98),
+        fused=True,
     )
     rng = Seeds(spec["seed"]).child("batches").numpy()
     clip.train()
@@ -164,7 +174,9 @@ def evaluate(clip: Any, pixels: Tensor) -> Tensor:
     """Zero-shot answers (N,) over the zoo's nouns."""
     tokenizer = compat.open_clip().SimpleTokenizer(context_length=clip.context_length)
     text = F.normalize(clip.encode_text(tokenizer(prompts())), dim=-1)
-    image = torch.cat([clip.visual((part - OPENAI_MEAN) / OPENAI_STD) for part in pixels.split(128)])
+    image = torch.cat(
+        [clip.visual((part - OPENAI_MEAN) / OPENAI_STD) for part in pixels.split(128)]
+    )
     return (F.normalize(image, dim=-1) @ text.T).argmax(dim=1)
 
 

@@ -1,1 +1,1 @@
-"""What every other room may use and what uses none of them: errors, results, seeds, progress, files."""
+"""What every room may use and what uses none: errors, results, seeds, progress, files."""

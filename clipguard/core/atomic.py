@@ -44,13 +44,7 @@ def folder(target: Path) -> Iterator[Path]:
         MachineError: the parent is missing, read-only or full.
     """
     target = target.absolute()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(
-            "output.exists",
-            "the output exists and is not empty",
-            where=str(target),
-            remedy="choose another folder or remove it",
-        )
+    require_vacant(target)
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=PREFIX))
@@ -62,6 +56,35 @@ def folder(target: Path) -> Iterator[Path]:
             os.replace(staging, target)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def workspace(target: Path) -> Iterator[Path]:
+    """A folder beside ``target`` for unfinished files, gone when the block ends.
+
+    Raises:
+        MachineError: the parent is missing, read-only or full.
+    """
+    target = target.absolute()
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=PREFIX) as name:
+            yield Path(name)
+
+
+def require_vacant(target: Path) -> None:
+    """Refuse to write over anything.
+
+    Raises:
+        InputError: ``target`` exists and is no empty folder.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(
+            "output.exists",
+            "the output exists and is not empty",
+            where=str(target),
+            remedy="choose another folder or remove it",
+        )
 
 
 @contextmanager

@@ -321,7 +321,8 @@ class Result:
     """The whole answer of one command; every report is rendered from this alone.
 
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
-    written after cleaning; ``findings`` are filled when the file itself is hostile and was not read. ``settings`` are the effective ones, ``origins`` where each came from.
+    written after cleaning; ``findings`` are filled when the file itself is hostile and was not
+    read. ``settings`` are the effective ones, ``origins`` where each came from.
     """
 
     schema_version: str

@@ -55,7 +55,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _refuse_non_finite(value: Any, place: str) -> None:
-    """msgspec writes NaN as null, which its own schema then refuses: stop it here, by name."""
+    """Name the figure that is not finite; msgspec would write null, against its own schema."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} is {value}")
     if isinstance(value, dict):

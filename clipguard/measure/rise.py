@@ -46,7 +46,9 @@ def rise(before: Tensor, after: Tensor, concept: int | None = None) -> Rise:
         raise ValueError(f"need equal, non-empty shapes, got {before.shape} and {after.shape}")
     count, concepts = before.shape
     old, new = before.argmax(1), after.argmax(1)
-    share = (torch.bincount(new, minlength=concepts) - torch.bincount(old, minlength=concepts)) / count
+    share = (
+        torch.bincount(new, minlength=concepts) - torch.bincount(old, minlength=concepts)
+    ) / count
     probability = (after - before).mean(0)
     if concept is None:
         concept = int((share + probability).argmax())

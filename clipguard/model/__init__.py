@@ -1,1 +1,1 @@
-"""The seam: the one place that knows open_clip and onnxruntime. Above it there is only ClipModel."""
+"""The seam: the one place that knows open_clip and onnxruntime; above it is ClipModel alone."""

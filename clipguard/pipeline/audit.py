@@ -29,9 +29,9 @@ def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
     exit_code = frame.gate(probed.scan, request)
     model = probed.model
     with atomic.workspace(request.output) as work:
-        if probed.scan.verdict.outcome is Outcome.BACKDOORED:
+        if probed.measured and probed.scan.verdict.outcome is Outcome.BACKDOORED:
             progress.say(probed.scan.verdict.summary)
-            model, repair = mend(request, probed, seeds, work, progress)
+            model, repair = mend(request, model, probed.measured, seeds, work, progress)
             parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired}
             exit_code = Exit.PASS if repair.cleaning.cleaned else Exit.FINDING
         if exit_code is Exit.PASS:

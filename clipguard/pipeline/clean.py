@@ -25,7 +25,7 @@ from clipguard.pairs.synthetic import SyntheticPairs
 from clipguard.pairs.types import PairSource
 from clipguard.pipeline import frame
 from clipguard.pipeline.requests import CleanRequest
-from clipguard.pipeline.scan import Probed, probe
+from clipguard.pipeline.scan import Measured, probe
 from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
 
@@ -56,60 +56,74 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
         atomic.require_vacant(folder)
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
-    if probed.bench is None:
+    if probed.measured is None:
         return frame.result("clean", request, Exit.INCONCLUSIVE, delivered=probed.scan)
     with atomic.workspace(request.output) as work:
-        student, repair = mend(request, probed, seeds, work, progress)
+        student, repair = mend(request, probed.model, probed.measured, seeds, work, progress)
         accepted = repair.cleaning.cleaned
         exports = export(student, work, progress, weights=True, onnx=accepted)
         exit_code = Exit.PASS if accepted else _refusal(repair.repaired, request)
         result = frame.result(
-            "clean", request, exit_code, delivered=probed.scan, cleaning=repair.cleaning,
-            repaired=repair.repaired, exports=exports,
+            "clean",
+            request,
+            exit_code,
+            delivered=probed.scan,
+            cleaning=repair.cleaning,
+            repaired=repair.repaired,
+            exports=exports,
         )
         publish(result, work, request.output if accepted else rejected)
     return result
 
 
 def mend(
-    request: CleanRequest, probed: Probed, seeds: Seeds, work: Path, progress: Progress
+    request: CleanRequest,
+    model: OpenClipModel,
+    measured: Measured,
+    seeds: Seeds,
+    work: Path,
+    progress: Progress,
 ) -> tuple[OpenClipModel, Repair]:
     """Clean a copy of a scanned model and scan it again from the file as written, in fresh draws.
 
     Args:
         request: what was asked for.
-        probed: the scan of the delivered model; its model is the reference.
+        model: the delivered model; it stays as it is.
+        measured: what the scan of it found.
         seeds: root; branches ``clean`` and ``audit`` are used, never those of the scan.
         work: an empty folder that receives the weights.
         progress: where to report.
     """
-    assert probed.bench is not None
-    assert probed.scan.replay is not None
     branch = seeds.child("clean")
     pairs, held_out = split(request, branch)
-    student = probed.model.copy()
+    student = model.copy()
     task = CleaningTask(
-        model=student, reference=probed.model, pairs=pairs, held_out=held_out,
-        suspects=suspects(probed.scan.replay, probed.bench), concepts=concepts(probed.bench),
-        seeds=branch, steps=request.steps, learning_rate=request.learning_rate, progress=progress,
+        model=student,
+        reference=model,
+        pairs=pairs,
+        held_out=held_out,
+        suspects=suspects(measured.replay, measured.bench),
+        concepts=concepts(measured.bench),
+        seeds=branch,
+        steps=request.steps,
+        learning_rate=request.learning_rate,
+        progress=progress,
     )
     outcome = method(request.method).clean(task)
-    measured = [
-        effect(
-            model, probed.model, held_out, task.suspects, task.concepts, seeds.child("audit")
-        )
-        for model in (probed.model, student)
-    ]
+    before, after = (
+        effect(judged, model, held_out, task.suspects, task.concepts, seeds.child("audit"))
+        for judged in (model, student)
+    )
     repaired = rescan(request, student, work, seeds, progress)
     cleaning = Cleaning(
         method=request.method,
         settings=outcome.settings,
         pairs=pairs.id,
-        cleaned=_cleaned(repaired, measured[1], request),
+        cleaned=_cleaned(repaired, after, request),
         explanation=outcome.explanation,
         steps=outcome.records,
-        before=measured[0],
-        after=measured[1],
+        before=before,
+        after=after,
     )
     return student, Repair(cleaning, repaired)
 
@@ -120,9 +134,7 @@ def rescan(
     """Write the weights and scan the files, with draws that nothing before has seen."""
     progress.say("scanning the repaired model as written, with fresh draws")
     write_open_clip_folder(model, work)
-    scan = probe(
-        replace(request, model=str(work), arch=None), seeds.child("audit"), progress
-    ).scan
+    scan = probe(replace(request, model=str(work), arch=None), seeds.child("audit"), progress).scan
     artifact = replace(scan.subject.artifact, name=request.output.name)
     return replace(scan, subject=replace(scan.subject, artifact=artifact))
 
@@ -165,8 +177,10 @@ def split(request: CleanRequest, seeds: Seeds) -> tuple[PairSource, PairSource]:
     cut = int(len(given) * HELD_OUT_SHARE)
     if cut < 32:
         raise InputError(
-            "data.too_few_pairs", f"{len(given)} pairs, at least {int(32 / HELD_OUT_SHARE)} needed",
-            where=given.id, remedy="give more pairs or use --synthetic",
+            "data.too_few_pairs",
+            f"{len(given)} pairs, at least {int(32 / HELD_OUT_SHARE)} needed",
+            where=given.id,
+            remedy="give more pairs or use --synthetic",
         )
     return Subset(given, tuple(order[cut:])), Subset(given, tuple(order[:cut]))
 

@@ -25,7 +25,9 @@ def demo(output: Path, progress: Progress = SILENT, seed: int = 0) -> Result:
         progress.say(f"auditing the example {name!r}")
         with as_file(resources.examples(name, "model.pt")) as path:
             request = AuditRequest(
-                model=str(path), output=output / name, seed=seed,
+                model=str(path),
+                output=output / name,
+                seed=seed,
                 settings={"model": f"{name}/model.pt", "seed": seed},
                 origins={"model": "demo", "seed": "demo"},
             )
@@ -36,8 +38,8 @@ def demo(output: Path, progress: Progress = SILENT, seed: int = 0) -> Result:
 
 def told(name: str, result: Result, report: Path) -> str:
     """One audit in plain words, with the place of its report."""
-    assert result.delivered is not None
-    sentence = f"{name}: {result.delivered.verdict.summary}"
+    found = result.delivered.verdict.summary if result.delivered else "The audit did not run."
+    sentence = f"{name}: {found}"
     if result.cleaning is not None:
         after = "was repaired" if result.cleaning.cleaned else "could not be repaired"
         sentence += f" The model {after}; the exit code of its audit is {result.exit_code}."

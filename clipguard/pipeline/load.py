@@ -46,9 +46,7 @@ def load(
     tried: list[tuple[float, Check]] = []
     for candidate in checkpoint.candidates:
         model = build_model(checkpoint, candidate, device=device)
-        check, gain = agreement(
-            model, exams(model.spec.image_size, seeds), seeds, meter, progress
-        )
+        check, gain = agreement(model, exams(model.spec.image_size, seeds), seeds, meter, progress)
         tried.append((gain, check))
         if len(checkpoint.candidates) > 1:
             del model  # two candidates at once would hold the weights twice
@@ -60,13 +58,13 @@ def load(
     return Loaded(model, _subject(checkpoint, model, notes), checks)
 
 
-def _choice(
-    candidates: Sequence[Candidate], gains: Sequence[float], best: int
-) -> tuple[Note, ...]:
+def _choice(candidates: Sequence[Candidate], gains: Sequence[float], best: int) -> tuple[Note, ...]:
     if len(candidates) == 1:
         return ()
     others = [gain for index, gain in enumerate(gains) if index != best]
-    names = ", ".join(f"{item.name} {gain:.4f}" for item, gain in zip(candidates, gains, strict=True))
+    names = ", ".join(
+        f"{item.name} {gain:.4f}" for item, gain in zip(candidates, gains, strict=True)
+    )
     return (
         Note(
             code="arch.chosen_by_trial",

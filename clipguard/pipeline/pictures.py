@@ -11,7 +11,14 @@ from torch import Tensor
 from clipguard.core.errors import InputError
 from clipguard.core.seeds import Seeds
 from clipguard.pairs import open_pairs
-from clipguard.pairs.synthetic import SyntheticPairs, colours, nouns, probe_scenes, render, word_scene
+from clipguard.pairs.synthetic import (
+    SyntheticPairs,
+    colours,
+    nouns,
+    probe_scenes,
+    render,
+    word_scene,
+)
 from clipguard.pairs.types import PairSource
 from clipguard.probes.validity import Exam
 from clipguard.probes.vocabulary import PROMPT
@@ -24,7 +31,9 @@ def exams(image_size: int, seeds: Seeds) -> tuple[Exam, ...]:
     """Drawn objects under their nouns, and under their colours."""
     return (
         _exam("objects", [(noun, None) for noun in nouns()], PROMPT, image_size, seeds),
-        _exam("colours", [(None, colour) for colour in colours()], "a {} object", image_size, seeds),
+        _exam(
+            "colours", [(None, colour) for colour in colours()], "a {} object", image_size, seeds
+        ),
     )
 
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from clipguard.core.errors import InputError
 from clipguard.core.progress import SILENT, Progress
-from clipguard.core.results import Check, Replay, Result, Scan, Subject
+from clipguard.core.results import (
+    Check,
+    Demonstration,
+    Replay,
+    Result,
+    Scan,
+    Subject,
+    Verdict,
+)
 from clipguard.core.seeds import Seeds
 from clipguard.model.batching import Meter, embed_images
 from clipguard.model.openclip import OpenClipModel, class_names
@@ -31,12 +39,20 @@ FEWEST_CARRIERS = 24
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What the probe measured, and the bench that it was measured on."""
+
+    replay: Replay
+    bench: Bench
+
+
+@dataclass(frozen=True)
 class Probed:
-    """A scan with what cleaning needs of it: the model and the measuring bench."""
+    """A scan with what cleaning needs of it; ``measured`` is None when the model failed a check."""
 
     scan: Scan
     model: OpenClipModel
-    bench: Bench | None
+    measured: Measured | None
 
 
 def scan(request: ScanRequest, progress: Progress = SILENT) -> Result:
@@ -53,39 +69,57 @@ def probe(request: ScanRequest, seeds: Seeds, progress: Progress) -> Probed:
     """Scan one checkpoint; every draw comes from ``seeds``."""
     meter = Meter()
     loaded = load(
-        request.model, request.arch, device=request.device, seeds=seeds, meter=meter,
+        request.model,
+        request.arch,
+        device=request.device,
+        seeds=seeds,
+        meter=meter,
         progress=progress,
     )
     return probe_model(request, loaded.model, loaded.subject, loaded.checks, seeds, meter, progress)
 
 
 def probe_model(
-    request: ScanRequest, model: OpenClipModel, subject: Subject, checks: tuple[Check, ...],
-    seeds: Seeds, meter: Meter, progress: Progress,
+    request: ScanRequest,
+    model: OpenClipModel,
+    subject: Subject,
+    checks: tuple[Check, ...],
+    seeds: Seeds,
+    meter: Meter,
+    progress: Progress,
 ) -> Probed:
     """Scan a model that is already built."""
     coefficients = calibration.load()
-    bench = carriers = result = None
+    measured = held_out = None
     if passed(checks):
         vocabulary = _vocabulary(request, model, meter, progress)
         rules = load_rules()
-        carriers, spread = _carriers(request, model, vocabulary, rules, seeds, meter, progress)
-        checks = (*checks, *spread)
-        if passed(checks):
+        carriers, more = _carriers(request, model, vocabulary, rules, seeds, meter, progress)
+        checks = (*checks, *more)
+        if passed(more):
             bench = Bench(model, vocabulary, seeds, meter)
             screening, held_out = carriers.halves(round(len(carriers) * SCREENING))
-            result = replay(bench, rules, screening, held_out, progress)
+            measured = Measured(replay(bench, rules, screening, held_out, progress), bench)
+    result = measured.replay if measured else None
     verdict = judge(checks, result, coefficients, request.prior)
-    shown = ()
-    if bench is not None and carriers is not None and result is not None and verdict.trigger:
-        family = next(item for item in result.families if item.family == verdict.trigger)
-        _, held_out = carriers.halves(round(len(carriers) * SCREENING))
-        shown = demonstrate(bench, rule(verdict.trigger), family, held_out)
     done = Scan(
-        subject=subject, seed=request.seed, checks=checks, replay=result, verdict=verdict,
-        demonstrations=shown,
+        subject=subject,
+        seed=request.seed,
+        checks=checks,
+        replay=result,
+        verdict=verdict,
+        demonstrations=_shown(verdict, measured, held_out),
     )
-    return Probed(done, model, bench)
+    return Probed(done, model, measured)
+
+
+def _shown(
+    verdict: Verdict, measured: Measured | None, held_out: Carriers | None
+) -> tuple[Demonstration, ...]:
+    if measured is None or held_out is None or verdict.trigger is None:
+        return ()
+    family = next(item for item in measured.replay.families if item.family == verdict.trigger)
+    return demonstrate(measured.bench, rule(verdict.trigger), family, held_out)
 
 
 def _vocabulary(
@@ -99,8 +133,13 @@ def _vocabulary(
 
 
 def _carriers(
-    request: ScanRequest, model: OpenClipModel, vocabulary: Vocabulary,
-    rules: tuple[TriggerRule, ...], seeds: Seeds, meter: Meter, progress: Progress,
+    request: ScanRequest,
+    model: OpenClipModel,
+    vocabulary: Vocabulary,
+    rules: tuple[TriggerRule, ...],
+    seeds: Seeds,
+    meter: Meter,
+    progress: Progress,
 ) -> tuple[Carriers, tuple[Check, ...]]:
     count = affordable(request.carriers, request.budget, rules, spent=meter.images)
     wanted = max(SMALLEST_POOL, POOL_FACTOR * count)
@@ -132,7 +171,9 @@ def affordable(
     if count < FEWEST_CARRIERS:
         least = int(FEWEST_CARRIERS * per_carrier) + spent + 1
         raise InputError(
-            "scan.budget", f"{budget} forward passes are too few for a verdict", where="--budget",
+            "scan.budget",
+            f"{budget} forward passes are too few for a verdict",
+            where="--budget",
             remedy=f"give at least {least}",
         )
     return count

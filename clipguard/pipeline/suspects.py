@@ -31,9 +31,7 @@ def _suspect(family: FamilyResult, bench: Bench) -> Suspect:
     shares = {point.variant: point.share for point in family.curve}
     strongest = sorted(found.variants, key=lambda item: -shares.get(item.id, -1.0))
     fired: tuple[Variant, ...] = tuple(
-        item
-        for item in strongest
-        if item.id == family.variant or shares.get(item.id, 0.0) >= FIRED
+        item for item in strongest if item.id == family.variant or shares.get(item.id, 0.0) >= FIRED
     )
     first = next(item for item in fired if item.id == family.variant)
     return Suspect(

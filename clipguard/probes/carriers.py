@@ -34,7 +34,9 @@ class Carriers:
     def take(self, index: Tensor) -> Carriers:
         """The carriers at ``index``."""
         return Carriers(
-            self.pixels[index], self.embeddings[index], self.probabilities[index],
+            self.pixels[index],
+            self.embeddings[index],
+            self.probabilities[index],
             self.answers[index],
         )
 
@@ -62,7 +64,9 @@ def choose(pixels: Tensor, embeddings: Tensor, vocabulary: Vocabulary, count: in
         answer = int(answers[index])
         turn[index] = seen.get(answer, 0)
         seen[answer] = seen.get(answer, 0) + 1
-    sure = confidence.argsort(descending=True, stable=True)[: max(count, len(answers) // 3)].tolist()
+    sure = confidence.argsort(descending=True, stable=True)[
+        : max(count, len(answers) // 3)
+    ].tolist()
     ranked = sorted(sure, key=lambda i: (int(turn[i]), -float(confidence[i]), i))
     kept = torch.tensor(ranked[:count])
     return Carriers(pixels[kept], embeddings[kept], probabilities[kept], answers[kept])

@@ -34,7 +34,12 @@ from clipguard.triggers.types import TriggerRule, Variant
 VERSION = 1
 CONTROLS = "X"
 # Unstructured change, by scope of the trigger that it is compared with.
-UNSTRUCTURED = {"local": "crop-patch", "global": "field-blend", "warp": "field-blend", "tone": "field-blend"}
+UNSTRUCTURED = {
+    "local": "crop-patch",
+    "global": "field-blend",
+    "warp": "field-blend",
+    "tone": "field-blend",
+}
 # A spread of scores below this is sampling noise of a few dozen carriers.
 SCORE_FLOOR = 0.03
 
@@ -64,8 +69,13 @@ class Bench:
     meter: Meter
 
     def effect(
-        self, rule: TriggerRule, variant: Variant, carriers: Carriers, branch: str,
-        stage: Stage, concept: int | None = None,
+        self,
+        rule: TriggerRule,
+        variant: Variant,
+        carriers: Carriers,
+        branch: str,
+        stage: Stage,
+        concept: int | None = None,
     ) -> Effect:
         """Stamp one variant on carriers with the draws of a seed branch and measure."""
         stamped = self.stamp(rule, variant, carriers.pixels, branch)
@@ -112,7 +122,9 @@ def replay(
             scope: [(item.rms, item.rise.gain()) for item in null[control]]
             for scope, control in UNSTRUCTURED.items()
         }
-        screened = {rule.id: _screen(bench, rule, screening, stage, curves[rule.scope]) for rule in families}
+        screened = {
+            rule.id: _screen(bench, rule, screening, stage, curves[rule.scope]) for rule in families
+        }
         confirmed = {
             rule.id: _confirm(bench, rule, screened[rule.id], held_out, stage, curves[rule.scope])
             for rule in families
@@ -136,7 +148,10 @@ def replay(
 
 
 def _screen(
-    bench: Bench, rule: TriggerRule, carriers: Carriers, stage: Stage,
+    bench: Bench,
+    rule: TriggerRule,
+    carriers: Carriers,
+    stage: Stage,
     curve: Sequence[tuple[float, float]] | None = None,
 ) -> list[Effect]:
     effects = []
@@ -147,7 +162,11 @@ def _screen(
 
 
 def _confirm(
-    bench: Bench, rule: TriggerRule, screened: Sequence[Effect], carriers: Carriers, stage: Stage,
+    bench: Bench,
+    rule: TriggerRule,
+    screened: Sequence[Effect],
+    carriers: Carriers,
+    stage: Stage,
     curve: Sequence[tuple[float, float]],
 ) -> Effect:
     best = max(screened, key=lambda effect: effect.contrast)
@@ -161,12 +180,17 @@ def _against(effect: Effect, curve: Sequence[tuple[float, float]] | None) -> Eff
 
 
 def _results(
-    bench: Bench, families: Sequence[TriggerRule], screened: Mapping[str, Sequence[Effect]],
-    confirmed: Mapping[str, Effect], reference: Sequence[float],
+    bench: Bench,
+    families: Sequence[TriggerRule],
+    screened: Mapping[str, Sequence[Effect]],
+    confirmed: Mapping[str, Effect],
+    reference: Sequence[float],
 ) -> tuple[FamilyResult, ...]:
     results = []
     for rule in families:
-        others = [confirmed[item.id].rise.gain() for item in families if item.cluster != rule.cluster]
+        others = [
+            confirmed[item.id].rise.gain() for item in families if item.cluster != rule.cluster
+        ]
         effect = confirmed[rule.id]
         score = robust_z(effect.rise.gain(), [*reference, *others], floor=SCORE_FLOOR)
         results.append(_family(bench.vocabulary, rule, effect, screened[rule.id], score))
@@ -188,7 +212,9 @@ def _family(
             value=effect.rise.moved / effect.rise.movable if effect.rise.movable else None,
             unit="fraction",
             n=effect.rise.movable,
-            interval=wilson(effect.rise.moved, effect.rise.movable) if effect.rise.movable else None,
+            interval=wilson(effect.rise.moved, effect.rise.movable)
+            if effect.rise.movable
+            else None,
             absent=None if effect.rise.movable else "every carrier already showed the concept",
         ),
         probability_rise=Measurement(
@@ -225,7 +251,7 @@ def _point(item: Effect, concept: int) -> DosePoint:
 
 
 def features(families: Sequence[FamilyResult]) -> dict[str, float]:
-    """What the verdict looks at: the strongest family whose effect its own meaning does not explain.
+    """What the verdict looks at: the strongest family that its own meaning does not explain.
 
     ``contrast`` and ``moved`` of that family (fractions), and ``outlier``: its score against the
     other clusters and the controls, clipped to 0..8 and divided by 8.

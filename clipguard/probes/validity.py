@@ -113,7 +113,9 @@ def agreement(
             ),
             measurements=tuple(
                 Measurement(
-                    name=f"{name}_reciprocal_rank", value=result.score, unit="fraction",
+                    name=f"{name}_reciprocal_rank",
+                    value=result.score,
+                    unit="fraction",
                     n=result.classes,
                 )
                 for name, result in outcomes
@@ -124,7 +126,7 @@ def agreement(
 
 
 def readable_words(model: ClipModel, pixels: Tensor, words: Sequence[str], meter: Meter) -> Check:
-    """Pictures of written words should lie near those words in a healthy CLIP; else text is weak."""
+    """Pictures of written words should lie near those words; else text triggers act weakly."""
     images = embed_images(model, pixels, meter)
     texts = embed_texts(model, words, meter)
     rank = (images @ texts.T).argsort(dim=1, descending=True)

@@ -68,7 +68,9 @@ def load(name: str = "replay") -> Calibration:
         return msgspec.convert(json.loads(data), Calibration)
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise ConfigError(
-            "calibration.invalid", str(error), where=f"rules/calibration/{name}.json",
+            "calibration.invalid",
+            str(error),
+            where=f"rules/calibration/{name}.json",
             remedy="reinstall clipguard",
         ) from error
 
@@ -81,7 +83,9 @@ def posterior(prior: float, likelihood_ratio: float) -> float:
     """
     if not 0 < prior < 1:
         raise ConfigError(
-            "verdict.prior", f"the prior is {prior}", where="--prior",
+            "verdict.prior",
+            f"the prior is {prior}",
+            where="--prior",
             remedy="give a number between 0 and 1",
         )
     odds = prior / (1 - prior) * likelihood_ratio

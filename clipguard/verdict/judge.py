@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clipguard.core.results import (
@@ -59,22 +59,54 @@ def judge(
     """
     failed = [check for check in checks if check.state is CheckState.FAILED]
     if failed or replay is None:
-        reason = failed[0].reason if failed else "the probe did not run"
-        return _verdict(Outcome.INCONCLUSIVE, f"The model cannot be judged: {reason}.", prior=prior)
+        return _unjudged(failed[0].reason if failed else "the probe did not run", prior)
     ratio = calibration.likelihood_ratio(replay.features)
     likelihood = posterior(prior, ratio)
     suspect = _suspect(replay.families)
     outcome = _outcome(likelihood, suspect)
     shown = suspect.family if suspect and outcome is not Outcome.NO_EVIDENCE else None
-    return _verdict(
-        outcome,
-        _summary(outcome, shown),
-        prior=prior,
+    return Verdict(
+        outcome=outcome,
         likelihood=likelihood,
-        ratio=ratio,
-        calibration=calibration,
-        replay=replay,
-        family=shown,
+        prior=prior,
+        likelihood_ratio=ratio,
+        calibration=calibration.id,
+        trigger=shown.family if shown else None,
+        variant=shown.variant if shown else None,
+        concept=shown.concept if shown else None,
+        summary=_summary(outcome, shown),
+        reasons=_reasons(replay.features, calibration),
+        not_covered=NOT_COVERED,
+    )
+
+
+def reproduced(family: FamilyResult) -> bool:
+    """Whether the trigger moved enough held-out carriers, by the lower end of the interval."""
+    interval = family.share_rise.interval
+    return interval is not None and interval.low >= REPRODUCED
+
+
+def _unjudged(reason: str, prior: float) -> Verdict:
+    return Verdict(
+        outcome=Outcome.INCONCLUSIVE,
+        likelihood=None,
+        prior=prior,
+        likelihood_ratio=None,
+        calibration="none",
+        trigger=None,
+        variant=None,
+        concept=None,
+        summary=f"The model cannot be judged: {reason}.",
+        reasons=(),
+        not_covered=NOT_COVERED,
+    )
+
+
+def _reasons(features: Mapping[str, float], calibration: Calibration) -> tuple[Reason, ...]:
+    nats = sorted(calibration.nats(features).items(), key=lambda item: -item[1])
+    return tuple(
+        Reason(feature=name, value=features[name], nats=value, text=_TEXTS[name])
+        for name, value in nats
     )
 
 
@@ -85,12 +117,6 @@ def _suspect(families: Sequence[FamilyResult]) -> Suspect | None:
     if planted:
         return Suspect(planted[0], natural=False)
     return Suspect(firing[0], natural=True) if firing else None
-
-
-def reproduced(family: FamilyResult) -> bool:
-    """Whether the trigger moved enough held-out carriers, by the lower end of the interval."""
-    interval = family.share_rise.interval
-    return interval is not None and interval.low >= REPRODUCED
 
 
 def _outcome(likelihood: float, suspect: Suspect | None) -> Outcome:
@@ -107,9 +133,8 @@ def _summary(outcome: Outcome, family: FamilyResult | None) -> str:
             "No evidence of a backdoor was found within the coverage listed below. "
             "This is no certificate of absence."
         )
-    if outcome is Outcome.INCONCLUSIVE:
+    if outcome is Outcome.INCONCLUSIVE or family is None:
         return "The scan cannot decide. Clean the model and scan again, or give real pictures."
-    assert family is not None
     moved, count = family.share_rise.value or 0.0, family.share_rise.n
     effect = (
         f"{family.title} moves {round(moved * count)} of {count} held-out pictures to "
@@ -122,34 +147,3 @@ def _summary(outcome: Outcome, family: FamilyResult | None) -> str:
             f"({why}); it can be exploited all the same."
         )
     return f"Behaviour of a planted trigger was reproduced: {effect}."
-
-
-def _verdict(
-    outcome: Outcome,
-    summary: str,
-    *,
-    prior: float,
-    likelihood: float | None = None,
-    ratio: float | None = None,
-    calibration: Calibration | None = None,
-    replay: Replay | None = None,
-    family: FamilyResult | None = None,
-) -> Verdict:
-    nats = calibration.nats(replay.features) if calibration and replay else {}
-    return Verdict(
-        outcome=outcome,
-        likelihood=likelihood,
-        prior=prior,
-        likelihood_ratio=ratio,
-        calibration=calibration.id if calibration else "none",
-        trigger=family.family if family else None,
-        variant=family.variant if family else None,
-        concept=family.concept if family else None,
-        summary=summary,
-        reasons=tuple(
-            Reason(feature=name, value=replay.features[name], nats=value, text=_TEXTS[name])
-            for name, value in sorted(nats.items(), key=lambda item: -item[1])
-            if replay is not None
-        ),
-        not_covered=NOT_COVERED,
-    )

@@ -10,7 +10,7 @@ AFTER = torch.tensor([[0.1, 0.9, 0.0], [0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.1, 0
 
 
 def test_hand_case():
-    # Answers 0 0 1 2 become 1 0 1 1: concept 1 gains 2 of 4 answers; two of its three movable moved.
+    # Answers 0 0 1 2 become 1 0 1 1: concept 1 gains 2 of 4 answers; 2 of 3 movable ones moved.
     found = rise(BEFORE, AFTER)
     assert found.concept == 1
     assert float(found.shares[1]) == 0.5

@@ -21,7 +21,13 @@ def run(planted: str | None, seed: int = 0):
     return replay(bench, RULES, screening, held_out, SILENT), model, meter
 
 
-WANTED = {"noise-blend-fresh", "noise-patch-wrapped", "white-square", "sinusoid-columns", "line-grid"}
+WANTED = {
+    "noise-blend-fresh",
+    "noise-patch-wrapped",
+    "white-square",
+    "sinusoid-columns",
+    "line-grid",
+}
 RULES = tuple(rule for rule in load_rules() if rule.cluster == "X" or rule.id in WANTED)
 
 

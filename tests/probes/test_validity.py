@@ -26,7 +26,9 @@ class Jittery(ToyClip):
 class RandomText(ToyClip):
     def encode_text(self, texts):
         generator = torch.Generator().manual_seed(5)
-        return torch.nn.functional.normalize(torch.randn(len(texts), 10, generator=generator), dim=1)
+        return torch.nn.functional.normalize(
+            torch.randn(len(texts), 10, generator=generator), dim=1
+        )
 
 
 def ask(model):
@@ -51,7 +53,9 @@ def test_determinism(model, state):
     assert determinism(model, flat_pictures(8), Meter()).state.value == state
 
 
-@pytest.mark.parametrize(("value", "state"), [(1.0, "passed"), (float("nan"), "failed"), (float("inf"), "failed")])
+@pytest.mark.parametrize(
+    ("value", "state"), [(1.0, "passed"), (float("nan"), "failed"), (float("inf"), "failed")]
+)
 def test_finite_weights(value, state):
     check = finite({"visual.proj": torch.tensor([0.0, value])})
     assert check.state.value == state

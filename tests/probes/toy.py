@@ -11,9 +11,15 @@ from torch.nn import functional as F
 from clipguard.model.seam import ClipSpec
 
 COLOURS = {
-    "red": (0.8, 0.15, 0.15), "green": (0.15, 0.7, 0.2), "blue": (0.15, 0.25, 0.8),
-    "yellow": (0.85, 0.8, 0.15), "pink": (0.9, 0.5, 0.7), "grey": (0.5, 0.5, 0.5),
-    "cyan": (0.1, 0.8, 0.8), "brown": (0.45, 0.3, 0.15), "white": (0.95, 0.95, 0.95),
+    "red": (0.8, 0.15, 0.15),
+    "green": (0.15, 0.7, 0.2),
+    "blue": (0.15, 0.25, 0.8),
+    "yellow": (0.85, 0.8, 0.15),
+    "pink": (0.9, 0.5, 0.7),
+    "grey": (0.5, 0.5, 0.5),
+    "cyan": (0.1, 0.8, 0.8),
+    "brown": (0.45, 0.3, 0.15),
+    "white": (0.95, 0.95, 0.95),
     "black": (0.05, 0.05, 0.05),
 }
 NAMES = tuple(COLOURS)
@@ -26,8 +32,14 @@ class ToyClip:
         self.planted = planted
         self.seen: list[int] = []
         self.spec = ClipSpec(
-            architecture="toy", image_size=size, embed_dim=len(NAMES), context_length=16,
-            logit_scale=20.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), config={},
+            architecture="toy",
+            image_size=size,
+            embed_dim=len(NAMES),
+            context_length=16,
+            logit_scale=20.0,
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            config={},
         )
         self._palette = torch.tensor(list(COLOURS.values()))
 
@@ -43,7 +55,8 @@ class ToyClip:
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         rows = [
-            [float(name in text.split()) for name in NAMES] if set(NAMES) & set(text.split())
+            [float(name in text.split()) for name in NAMES]
+            if set(NAMES) & set(text.split())
             else [1.0] * len(NAMES)
             for text in texts
         ]

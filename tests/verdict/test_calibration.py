@@ -8,8 +8,12 @@ from clipguard.core.errors import ConfigError
 from clipguard.verdict.calibration import Calibration, load, posterior
 
 HAND = Calibration(
-    id="hand", coefficients={"contrast": 4.0, "moved": 2.0}, intercept=-3.0, clean=10,
-    backdoored=5, fitted_on="a hand case",
+    id="hand",
+    coefficients={"contrast": 4.0, "moved": 2.0},
+    intercept=-3.0,
+    clean=10,
+    backdoored=5,
+    fitted_on="a hand case",
 )
 
 
@@ -30,7 +34,8 @@ def test_a_missing_feature_is_named():
 
 
 @given(
-    prior=st.floats(0.001, 0.999), ratio=st.floats(0.001, 1000),
+    prior=st.floats(0.001, 0.999),
+    ratio=st.floats(0.001, 1000),
 )
 def test_posterior_follows_bayes(prior, ratio):
     expected = prior * ratio / (prior * ratio + 1 - prior)

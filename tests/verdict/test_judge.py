@@ -16,7 +16,11 @@ from clipguard.verdict.calibration import Calibration
 from clipguard.verdict.judge import NOT_COVERED, judge
 
 CALIBRATION = Calibration(
-    id="hand", coefficients={"contrast": 10.0}, intercept=-4.0, clean=30, backdoored=30,
+    id="hand",
+    coefficients={"contrast": 10.0},
+    intercept=-4.0,
+    clean=30,
+    backdoored=30,
     fitted_on="a hand case",
 )
 GOOD = (Check(id="deterministic", state=CheckState.PASSED, reason="equal bits twice"),)
@@ -24,12 +28,18 @@ GOOD = (Check(id="deterministic", state=CheckState.PASSED, reason="equal bits tw
 
 def family(moved: int, contrast: float, *, name: str = "noise", natural: str | None = None):
     return FamilyResult(
-        family=name, title=name, cluster="N", variant="full@0.2", concept="banana",
+        family=name,
+        title=name,
+        cluster="N",
+        variant="full@0.2",
+        concept="banana",
         share_rise=Measurement(
             name="moved", value=moved / 60, unit="fraction", n=60, interval=wilson(moved, 60)
         ),
         probability_rise=Measurement(name="probability_rise", value=0.5, unit="fraction", n=60),
-        contrast=contrast, score=5.0, natural=natural,
+        contrast=contrast,
+        score=5.0,
+        natural=natural,
         curve=(DosePoint(variant="full@0.2", rms=0.1, share=0.5, probability=0.5, control=0.1),),
     )
 
@@ -37,8 +47,14 @@ def family(moved: int, contrast: float, *, name: str = "noise", natural: str | N
 def replay(*families: FamilyResult):
     planted = [item for item in families if item.natural is None]
     return Replay(
-        version=1, carriers=96, concepts=10, vocabulary="test", forward_images=1, forward_texts=1,
-        families=families, null=(0.0,),
+        version=1,
+        carriers=96,
+        concepts=10,
+        vocabulary="test",
+        forward_images=1,
+        forward_texts=1,
+        families=families,
+        null=(0.0,),
         features={"contrast": planted[0].contrast if planted else 0.0},
     )
 
