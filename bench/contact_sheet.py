@@ -21,7 +21,7 @@ CELL, CAPTION, PAD = 160, 46, 8
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--columns", type=int, default=8)
     parser.add_argument("--things", action="store_true", help="one plain picture of each noun")
@@ -31,7 +31,7 @@ def main() -> None:
     if given.things:
         scenes = [probe_scenes(noun, None, 1, given.seed)[0] for noun in nouns()]
     given.output.parent.mkdir(parents=True, exist_ok=True)
-    sheet(scenes, given.columns).save(given.output, optimize=True)
+    sheet(scenes, given.columns).quantize(256).save(given.output, optimize=True)
 
 
 def sheet(scenes: list[Scene], columns: int) -> Image.Image:

@@ -13,6 +13,7 @@ from clipguard.draw.textures import Colour
 
 _SIDE = 256
 _BANK = 12
+_MOSTLY = np.array([[0.7, 0.3], [0.3, 0.7]])  # most of a noise field lies between these mixtures
 
 
 def ground(kind: str, colours: Sequence[Colour], variant: int, side: int) -> Image.Image:
@@ -25,6 +26,16 @@ def ground(kind: str, colours: Sequence[Colour], variant: int, side: int) -> Ima
         side: pixels.
     """
     return _KINDS[kind](colours, variant, side)
+
+
+def tones(kind: str, colours: Sequence[Colour]) -> list[Colour]:
+    """The colours that most of such a ground has: what a thing must stand out from."""
+    if kind == "noise":
+        base, tone = (np.array(ends) for ends in _noise_ends(colours))
+        return [_rgb(weights @ base) for weights in _MOSTLY] + [_rgb(tone.mean(axis=0))]
+    if kind == "flat":
+        return [colours[0]]
+    return list(colours if kind in {"blurred", "leaves", "horizon"} else colours[:2])
 
 
 def kinds() -> tuple[str, ...]:
@@ -47,11 +58,19 @@ def _radial(colours: Sequence[Colour], variant: int, side: int) -> Image.Image:
 def _noise(colours: Sequence[Colour], variant: int, side: int) -> Image.Image:
     """Two independent layers: brightness and hue, as in out-of-focus foliage, stone, skin, sky."""
     form, hue = (_rolled("noise", variant * 2 + layer) for layer in (0, 1))
-    dark, light, other = (np.array(colour) for colour in colours)
-    base = textures.tint(form, _rgb(dark * 0.55), _rgb(light * 0.7 + 77))
-    tone = textures.tint(form, _rgb(other * 0.5), _rgb(other * 0.8 + 51))
+    first, second = _noise_ends(colours)
+    base, tone = textures.tint(form, *first), textures.tint(form, *second)
     return Image.composite(tone, base, hue.point(_CONTRAST)).resize(
         (side, side), Image.Resampling.BILINEAR
+    )
+
+
+def _noise_ends(colours: Sequence[Colour]) -> tuple[tuple[Colour, Colour], ...]:
+    """Darkest and brightest colour of both layers."""
+    dark, light, other = (np.array(colour) for colour in colours)
+    return (
+        (_rgb(dark * 0.55), _rgb(light * 0.7 + 77)),
+        (_rgb(other * 0.5), _rgb(other * 0.8 + 51)),
     )
 
 

@@ -94,8 +94,8 @@ class Thing:
     """A drawable class of objects.
 
     ``natural``: colours it usually has; ``fixed``: its colours are its own and none is mentioned;
-    ``turn``: largest rotation in degrees; ``article``: "a pair of" for what comes in pairs;
-    ``open``: other things fit inside.
+    ``turn``: largest rotation in degrees; ``flip``: may be mirrored; ``open``: other things fit
+    inside; ``article``: "a pair of" for what comes in pairs.
     """
 
     noun: str
@@ -107,6 +107,7 @@ class Thing:
     fixed: bool = False
     open: bool = False
     turn: float = 12.0
+    flip: bool = True
 
     @property
     def textured(self) -> bool:
@@ -204,7 +205,7 @@ def _pieces(thing: Thing) -> tuple[Piece, ...]:
     return tuple(shapes.parse(shape, thing.noun) for shape in thing.shapes)
 
 
-_ROLES = {"main", "second", "dark", "light"}
+_ROLES = {"main", "second", "dark", "light", "paper"}
 
 
 def _check(found: Catalogue) -> None:

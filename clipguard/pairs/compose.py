@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from clipguard.draw import grounds
 from clipguard.draw.paint import Place
 from clipguard.draw.textures import Colour
 from clipguard.pairs import grammar
@@ -137,8 +138,8 @@ class Composer:
     def _item(
         self, thing: Thing, place: Place, avoid: tuple[Colour, ...] = ()
     ) -> tuple[Look, Item]:
-        flat = self.ground.kind == "flat"
-        name = self.palette.fitting(thing, self.ground.colours[: 1 if flat else 3] + avoid)
+        behind = grounds.tones(self.ground.kind, self.ground.colours)
+        name = self.palette.fitting(thing, [*behind, *avoid])
         item = self._dressed(thing, place, name)
         look = Look(
             thing=thing,
@@ -152,7 +153,9 @@ class Composer:
     def _dressed(self, thing: Thing, place: Place, name: str) -> Item:
         dice, outlined = self.dice, self.style == "outline"
         colour = self.palette.shade("black" if outlined and thing.fixed else name)
-        turned = replace(place, angle=dice.between(-thing.turn, thing.turn), flip=dice.chance(0.5))
+        turned = replace(
+            place, angle=dice.between(-thing.turn, thing.turn), flip=thing.flip and dice.chance(0.5)
+        )
         return Item(
             noun=thing.noun,
             place=turned,

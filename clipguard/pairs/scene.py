@@ -15,6 +15,8 @@ from clipguard.pairs.catalogue import catalogue
 
 LIGHT: Colour = (250, 250, 246)
 DARK: Colour = (34, 32, 36)
+_GREYED: dict[Colour, Colour] = {LIGHT: (170, 178, 190), DARK: (104, 104, 112)}
+_TOO_NEAR = 45
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,17 @@ def _draw_item(canvas: Image.Image, item: Item) -> None:
         "main": item.colour,
         "second": item.second,
         "paper": item.paper,
-        "light": LIGHT,
-        "dark": DARK,
+        "light": _apart(LIGHT, item.colour),
+        "dark": _apart(DARK, item.colour),
     }
     dress = Dress({**colours, **roles}, item.texture, item.scale, item.style)
     paint.thing(canvas, known.pieces[item.noun], item.place, dress)
+
+
+def _apart(detail: Colour, main: Colour) -> Colour:
+    """The colour of light or dark details, moved towards grey where the thing has it already."""
+    near = max(abs(a - b) for a, b in zip(detail, main, strict=True)) < _TOO_NEAR
+    return _GREYED[detail] if near else detail
 
 
 def _draw_sign(canvas: Image.Image, sign: Sign) -> None:
