@@ -12,7 +12,7 @@ from clipguard.checkpoint.opcodes import Buffer
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.tensors import Stored
 from clipguard.core.errors import ClipguardError
-from clipguard.core.results import Artifact, Finding, Note
+from clipguard.core.results import Finding, Note
 from clipguard.core.text import printable
 
 _SHOWN = 8
@@ -26,7 +26,7 @@ class Contents:
     ``quick_gelu`` is what the file itself proves about the activation; None: nothing.
     """
 
-    artifact: Artifact
+    sources: tuple[Source, ...]
     format: str
     where: str
     tensors: Mapping[str, Stored]

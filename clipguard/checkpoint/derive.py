@@ -37,7 +37,7 @@ def derive(infos: Infos) -> dict[str, Any]:
         "width": width,
         "heads": max(1, width // head_widths(width)[0]),
         "layers": _count(infos, r"transformer\.resblocks\.(\d+)\."),
-        **_mlp(infos, "", width),
+        **_block(infos, "", width),
     }
     resnet = "visual.layer1.0.conv1.weight" in infos
     vision = _resnet(infos) if resnet else _vit(infos)
@@ -81,7 +81,7 @@ def _vit(infos: Infos) -> dict[str, Any]:
         "width": width,
         "head_width": head_widths(width)[0],
         "patch_size": patch,
-        **_mlp(infos, "visual.", width),
+        **_block(infos, "visual.", width),
     }
 
 
@@ -93,13 +93,17 @@ def _resnet(infos: Infos) -> dict[str, Any]:
     }
 
 
-def _mlp(infos: Infos, prefix: str, width: int) -> dict[str, float]:
-    """The ratio of the hidden layer, left out where it is CLIP's 4.
+def _block(infos: Infos, prefix: str, width: int) -> dict[str, float]:
+    """The ratio of the hidden layer, left out where it is CLIP's 4, and layer scale.
 
     Half an element is added so that open_clip's truncation gives the stored size back.
     """
-    inner = _shape(infos, f"{prefix}transformer.resblocks.0.mlp.c_fc.weight", 2)[0]
-    return {} if inner == 4 * width else {"mlp_ratio": (inner + 0.5) / width}
+    block = f"{prefix}transformer.resblocks.0"
+    inner = _shape(infos, f"{block}.mlp.c_fc.weight", 2)[0]
+    ratio = {} if inner == 4 * width else {"mlp_ratio": (inner + 0.5) / width}
+    # Only the presence of layer scale matters: its initial value is long overwritten.
+    scale = {"ls_init_value": 1e-4} if f"{block}.ls_1.gamma" in infos else {}
+    return ratio | scale
 
 
 def _shape(infos: Infos, name: str, axes: int) -> tuple[int, ...]:

@@ -7,15 +7,16 @@ from pathlib import Path, PurePosixPath
 
 from clipguard.checkpoint.contents import Contents
 from clipguard.checkpoint.safetensors_file import read_safetensors
-from clipguard.checkpoint.sidecar import HF_CONFIG, LARGEST_JSON, OPEN_CLIP_CONFIG, parse_json
+from clipguard.checkpoint.sidecar import HF_CONFIG, OPEN_CLIP_CONFIG, parse_json
 from clipguard.checkpoint.sniff import Format, sniff
-from clipguard.checkpoint.source import Source, combined
+from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.state import check_count
 from clipguard.checkpoint.tar_file import refuse_tar
 from clipguard.checkpoint.tensors import Stored
 from clipguard.checkpoint.torch_legacy import read_pickles
 from clipguard.checkpoint.torch_zip import read_torch_zip
 from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.results import Note
 from clipguard.core.text import printable
 
 # Names that loaders look for, by preference: a format that cannot run code comes first.
@@ -43,11 +44,12 @@ def read_path(path: Path) -> tuple[Contents, Path]:
     """
     if not path.is_dir():
         return _read_file(path), path.parent
-    weights = _weights_in(path)
+    weights, unread = _weights_in(path)
     contents = _read_file(weights)
     config = next((n for n in (OPEN_CLIP_CONFIG, HF_CONFIG) if (path / n).is_file()), None)
     kind = f"folder with {weights.name}" + (f" and {config}" if config else "")
-    return replace(contents, evidence=(printable(kind), *contents.evidence)), path
+    notes = (*contents.notes, *_unread_note(unread))
+    return replace(contents, evidence=(printable(kind), *contents.evidence), notes=notes), path
 
 
 def _read_file(path: Path) -> Contents:
@@ -67,16 +69,26 @@ def _read_file(path: Path) -> Contents:
     return contents
 
 
-def _weights_in(folder: Path) -> Path:
+def _unread_note(names: list[str]) -> tuple[Note, ...]:
+    text = f"other model files in the folder were not read: {_enumerated(names)}"
+    return (Note(code="folder.unread", text=text),) if names else ()
+
+
+def _enumerated(names: list[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _weights_in(folder: Path) -> tuple[Path, list[str]]:
+    """The model's file, and other files in the folder that look like models."""
     names = _list(folder)
     known = (*_OPEN_CLIP_WEIGHTS, *_HF_WEIGHTS)
     if OPEN_CLIP_CONFIG not in names and HF_CONFIG in names:
         known = (*_HF_WEIGHTS, *_OPEN_CLIP_WEIGHTS)
-    models = [name for name in known if name in names][:1]
-    if not models:
-        models = sorted(name for name in names if Path(name).suffix.lower() in _ENDINGS)
+    others = sorted(name for name in names if Path(name).suffix.lower() in _ENDINGS)
+    models = [name for name in known if name in names][:1] or others
     if len(models) == 1:
-        return folder / models[0]
+        return folder / models[0], _strangers(models[0], others)
     where = printable(str(folder))
     if not models:
         raise InputError(
@@ -85,14 +97,19 @@ def _weights_in(folder: Path) -> Path:
             where=where,
             remedy="give the checkpoint file itself",
         )
-    shown = ", ".join(printable(name) for name in models[:_SHOWN])
-    more = " and more" if len(models) > _SHOWN else ""
     raise InputError(
         "input.ambiguous",
-        f"the folder holds {len(models)} models: {shown}{more}",
+        f"the folder holds {len(models)} models: {_enumerated(models)}",
         where=where,
         remedy="give one of them",
     )
+
+
+def _strangers(chosen: str, others: list[str]) -> list[str]:
+    """Model files that are neither the chosen one nor shards of it."""
+    stem = chosen.split(".")[0]
+    sharded = chosen.endswith(".index.json")
+    return [n for n in others if n != chosen and not (sharded and n.startswith(f"{stem}-"))]
 
 
 def _list(folder: Path) -> set[str]:
@@ -109,7 +126,7 @@ def _list(folder: Path) -> set[str]:
 
 def _read_shards(index: Source) -> Contents:
     """A model in several files, as its index lists them."""
-    table = parse_json(index.data[: LARGEST_JSON + 1], index.where).get("weight_map")
+    table = parse_json(index).get("weight_map")
     if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
         raise InputError(
             "shard.index", "no weight_map of file names", where=index.where,
@@ -127,10 +144,9 @@ def _read_shards(index: Source) -> Contents:
                 remedy="download the whole folder again",
             )
         tensors[name] = shards[shard].tensors[name]
-    sources = {id(t.source): t.source for t in tensors.values()}
     parts = list(shards.values())
     return Contents(
-        artifact=combined(index.path.parent.resolve().name, [index, *sources.values()]),
+        sources=(index, *(source for part in parts for source in part.sources)),
         format=f"{parts[0].format}-sharded" if parts else "sharded",
         where=index.where,
         tensors=tensors,

@@ -14,12 +14,13 @@ from clipguard.checkpoint.expected import expected_shapes, is_plain
 from clipguard.checkpoint.folder import read_path
 from clipguard.checkpoint.layout import Renamed, recognise_layout
 from clipguard.checkpoint.sidecar import Hints, beside, requested
+from clipguard.checkpoint.source import combined
 from clipguard.checkpoint.state import name_notes, without_prefixes
 from clipguard.checkpoint.strangers import unknown
 from clipguard.checkpoint.tensors import FLOATS, NamedTensors, Readable
 from clipguard.checkpoint.types import Checkpoint, TensorInfo
 from clipguard.core.errors import RefusedError
-from clipguard.core.results import Note
+from clipguard.core.results import Artifact, Note
 from clipguard.core.text import printable
 
 _HUGGING_FACE = "Hugging Face CLIPModel"
@@ -47,11 +48,15 @@ def open_checkpoint(path: str | Path, *, arch: str | None = None) -> Checkpoint:
     hints = wanted or beside(folder, hugging_face=renamed.layout.title == _HUGGING_FACE)
     if contents.quick_gelu is not None and hints.quick_gelu is None:
         hints = replace(hints, quick_gelu=contents.quick_gelu)
-    return _checkpoint(contents, renamed, hints, prefixes)
+    return _checkpoint(contents, renamed, hints, prefixes, _artifact(Path(path), contents, hints))
 
 
 def _checkpoint(
-    contents: Contents, renamed: Renamed, hints: Hints, prefixes: tuple[str, ...]
+    contents: Contents,
+    renamed: Renamed,
+    hints: Hints,
+    prefixes: tuple[str, ...],
+    artifact: Artifact,
 ) -> Checkpoint:
     if renamed.unexplained:
         first = printable(renamed.unexplained[0])
@@ -62,7 +67,7 @@ def _checkpoint(
     used = _used(renamed.tensors, found.candidates[0].config)
     dtype, notes = _dtype(used, contents.where)
     return Checkpoint(
-        artifact=contents.artifact,
+        artifact=artifact,
         format=contents.format,
         layout=renamed.layout.title,
         dtype=dtype,
@@ -78,6 +83,16 @@ def _checkpoint(
         ),
         findings=(*contents.findings, *hints.findings),
     )
+
+
+def _artifact(path: Path, contents: Contents, hints: Hints) -> Artifact:
+    """One file as it is; a folder or a sharded model by all files that were read."""
+    if path.is_dir():
+        name = path.resolve().name
+        return combined(name, [*contents.sources, *(hints.sources if not hints.strict else ())])
+    if len(contents.sources) > 1:
+        return combined(path.name, contents.sources)
+    return contents.sources[0].artifact
 
 
 def _layout_evidence(renamed: Renamed, prefixes: tuple[str, ...]) -> tuple[str, ...]:

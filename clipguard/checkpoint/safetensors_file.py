@@ -56,7 +56,7 @@ def read_safetensors(source: Source) -> Contents:
     tensors = {name: _tensor(source, name, entry, 8 + length) for name, entry in table.items()}
     _check_packing(source, tensors, 8 + length)
     return Contents(
-        artifact=source.artifact,
+        sources=(source,),
         format="safetensors",
         where=source.where,
         tensors=tensors,

@@ -10,6 +10,7 @@ from typing import Any
 
 from clipguard.checkpoint import findings
 from clipguard.checkpoint.known import all_configs
+from clipguard.checkpoint.source import Source
 from clipguard.core.errors import InputError
 from clipguard.core.results import Finding, Note
 from clipguard.core.text import printable
@@ -39,6 +40,7 @@ class Hints:
     std: tuple[float, float, float] = OPENAI_STD
     name: str | None = None
     strict: bool = False
+    sources: tuple[Source, ...] = ()
     notes: tuple[Note, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
 
@@ -60,7 +62,7 @@ def requested(arch: str) -> Hints:
             where="--arch",
             remedy=f"closest: {', '.join(close)}; or give a FILE.json",
         )
-    table = read_json(Path(arch))
+    table = parse_json(Source(Path(arch)))
     config = table.get("model_cfg", table)
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
         raise InputError(
@@ -84,7 +86,8 @@ def beside(folder: Path, *, hugging_face: bool) -> Hints:
         InputError: it is there, but cannot be read.
     """
     if not hugging_face and (folder / OPEN_CLIP_CONFIG).is_file():
-        table = read_json(folder / OPEN_CLIP_CONFIG)
+        source = Source(folder / OPEN_CLIP_CONFIG)
+        table = parse_json(source)
         config = table.get("model_cfg")
         mean, std = _normalisation(table.get("preprocess_cfg"), "mean", "std")
         return Hints(
@@ -92,48 +95,34 @@ def beside(folder: Path, *, hugging_face: bool) -> Hints:
             config=config if isinstance(config, dict) else None,
             mean=mean,
             std=std,
+            sources=(source,),
         )
     if hugging_face and (folder / HF_CONFIG).is_file():
         return _hugging_face(folder)
     return Hints()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a small file.
-
-    Raises:
-        InputError: missing, too large, or no JSON object.
-    """
-    where = printable(str(path))
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_JSON + 1)
-    except OSError:
-        raise InputError(
-            "file.missing", "cannot be read", where=where, remedy="check the path"
-        ) from None
-    return parse_json(raw, where)
-
-
-def parse_json(raw: bytes, where: str) -> dict[str, Any]:
-    """A JSON object from bytes.
+def parse_json(source: Source) -> dict[str, Any]:
+    """The JSON object that a file holds.
 
     Raises:
         InputError: too large, or no JSON object.
     """
     try:
-        table = json.loads(raw) if len(raw) <= LARGEST_JSON else None
+        table = json.loads(source.data[:]) if source.size <= LARGEST_JSON else None
     except (ValueError, RecursionError):
         table = None
     if not isinstance(table, dict):
         raise InputError(
-            "config.json", "no JSON object", where=where, remedy="correct or remove the file"
+            "config.json", "no JSON object", where=source.where, remedy="correct or remove the file"
         )
     return table
 
 
 def _hugging_face(folder: Path) -> Hints:
-    table = read_json(folder / HF_CONFIG)
+    names = (name for name in (HF_CONFIG, HF_PREPROCESSOR) if (folder / name).is_file())
+    sources = tuple(Source(folder / name) for name in names)
+    table, *more = map(parse_json, sources)
     vision, text = _part(table, "vision_config"), _part(table, "text_config")
     acts = {vision.get("hidden_act", "quick_gelu"), text.get("hidden_act", "quick_gelu")}
     if not acts <= {"quick_gelu", "gelu"} or len(acts) > 1:
@@ -143,9 +132,7 @@ def _hugging_face(folder: Path) -> Hints:
             where=printable(str(folder / HF_CONFIG)),
             remedy="only hidden_act quick_gelu or gelu, the same in both towers, can be scanned",
         )
-    has_preprocessor = (folder / HF_PREPROCESSOR).is_file()
-    preprocessor = read_json(folder / HF_PREPROCESSOR) if has_preprocessor else None
-    mean, std = _normalisation(preprocessor, "image_mean", "image_std")
+    mean, std = _normalisation(more[0] if more else None, "image_mean", "image_std")
     remote = (findings.remote_code(HF_CONFIG),) if "auto_map" in table else ()
     return Hints(
         source=HF_CONFIG,
@@ -155,6 +142,7 @@ def _hugging_face(folder: Path) -> Hints:
         norm_eps=(_eps(vision), _eps(text)),
         mean=mean,
         std=std,
+        sources=sources,
         findings=remote,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import getincrementaldecoder
 from enum import Enum
 
 from clipguard.checkpoint.archive import find_end
@@ -113,7 +114,11 @@ def _lfs(source: Source, head: bytes) -> InputError:
 
 
 def _is_text(head: bytes) -> bool:
-    return all(32 <= byte < 127 or byte in (9, 10, 13) or byte > 127 for byte in head)
+    try:
+        text = getincrementaldecoder("utf-8")().decode(head)  # the end may cut a letter in two
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(letter.isprintable() or letter in "\t\r\n" for letter in text)
 
 
 def _not_a_model(source: Source, what: str, remedy: str = _AGAIN) -> InputError:

@@ -34,10 +34,11 @@ def state_dict(value: object, where: str) -> tuple[dict[str, object], str]:
         items = mapping(value)
         if items is None:
             break
-        if any(map(is_tensor, items.values())):
-            return {key: item for key, item in items.items() if is_tensor(item)}, ".".join(path)
-        key = _next_key(items)
+        key = _richer_key(items)
         if key is None:
+            here = {name: item for name, item in items.items() if is_tensor(item)}
+            if here:
+                return here, ".".join(path)
             break
         path.append(key)
         value = items[key]
@@ -49,11 +50,29 @@ def state_dict(value: object, where: str) -> tuple[dict[str, object], str]:
     )
 
 
-def _next_key(items: Mapping[str, object]) -> str | None:
-    nested = [key for key in items if mapping(items[key]) is not None]
-    preferred = [key for key in _rules()["keys"] if key in nested]
-    others = [key for key in nested if key not in _rules()["not_weights"]]
-    return next(iter(preferred + others), None)
+def _richer_key(items: Mapping[str, object]) -> str | None:
+    """The key under which there are more tensors than in ``items`` itself; usual keys win.
+
+    Training scripts keep single tensors, such as a generator's state, beside the weights.
+    """
+    seen: dict[int, int] = {}
+    counts = {key: _tensors_in(item, seen) for key, item in items.items()}
+    here = sum(map(is_tensor, items.values()))
+    richer = [k for k in counts if counts[k] > here and k not in _rules()["not_weights"]]
+    usual = [key for key in _rules()["keys"] if key in richer]
+    return usual[0] if usual else max(richer, key=lambda key: counts[key], default=None)
+
+
+def _tensors_in(value: object, seen: dict[int, int], levels: int = 3) -> int:
+    """Tensors in a mapping, or in the mappings inside it; each is counted once."""
+    items = mapping(value)
+    if items is None or id(value) in seen:
+        return seen.get(id(value), 0)
+    seen[id(value)] = here = sum(map(is_tensor, items.values()))
+    if not here and levels:
+        inner = (_tensors_in(item, seen, levels - 1) for item in items.values())
+        seen[id(value)] = max(inner, default=0)
+    return seen[id(value)]
 
 
 def without_prefixes(names: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:

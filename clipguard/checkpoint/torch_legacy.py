@@ -46,7 +46,7 @@ def read_pickles(source: Source) -> Contents:
     names, path = state_dict(walks[3].value, source.where)
     evidence = ("five stacked pickles, as torch wrote before version 1.6",)
     return Contents(
-        artifact=source.artifact,
+        sources=(source,),
         format="torch-legacy",
         where=source.where,
         tensors=stored(names, Memory(source, regions)),

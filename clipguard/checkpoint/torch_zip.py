@@ -55,7 +55,7 @@ def read_torch_zip(source: Source) -> Contents:
     )  # fmt: skip
     strays = _unreferenced(archive, walks, top)
     return Contents(
-        artifact=source.artifact,
+        sources=(source,),
         format="torchscript" if script else "torch-zip",
         where=source.where,
         tensors=stored(names, memory),

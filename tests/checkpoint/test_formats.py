@@ -191,6 +191,8 @@ def test_open_clip_folder_as_its_own_loader_sees_it(
     assert candidate.mean == (0.5, 0.4, 0.3)
     assert candidate.std == (0.2, 0.2, 0.25)
     assert candidate.source == "open_clip_config.json"
+    unread = next(note for note in checkpoint.notes if note.code == "folder.unread")
+    assert "open_clip_pytorch_model.bin" in unread.text
     theirs, _, _ = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     built = build_model(checkpoint)
     mean, std = (torch.tensor(preprocess[key]).view(1, 3, 1, 1) for key in ("mean", "std"))

@@ -1,0 +1,75 @@
+"""``clipguard inspect``: what was recognised and why, without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clipguard.cli import main
+
+
+def test_answer_for_people(state_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(state_file)]) == 0
+    out, err = capsys.readouterr()
+    for told in ("torch-zip", "open_clip", "derived ViT 64x2 patch 16 @64", "QuickGELU", "sha256"):
+        assert told in out
+    assert not err
+
+
+def test_answer_for_programs(state_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(state_file), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["recognised"] is True
+    assert answer["tensors"]["logit_scale"] == {"shape": [], "dtype": "float32"}
+    assert len(answer["candidates"]) == 2
+    assert answer["parameters"] == sum(
+        __import__("math").prod(tensor["shape"]) for tensor in answer["tensors"].values()
+    )
+
+
+def test_hostile_file_is_a_finding(
+    tmp_path: Path, evil_pickle: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.pt").write_bytes(evil_pickle)
+    assert main(["inspect", str(tmp_path / "m.pt"), "--json"]) == 1
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert answer["recognised"] is False
+    assert answer["findings"][0]["rule"] == "file.pickle_exec"
+    assert answer["findings"][0]["severity"] == "critical"
+    assert err.startswith("clipguard: finding [file.pickle_exec]")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("data", "code"), [(b"<html>", 2), (b"\x80\x02cx\ny\n.", 3)])
+def test_exit_codes_of_what_is_not_read(
+    data: bytes, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.pt").write_bytes(data)
+    assert main(["inspect", str(tmp_path / "m.pt")]) == code
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+
+
+def test_hostile_names_do_not_reach_the_terminal(
+    state_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = state_file.rename(state_file.with_name("a\x1b[2Jb.pt"))
+    assert main(["inspect", str(path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_torch_stays_out(state_file: Path) -> None:
+    code = (
+        "import sys; from clipguard.cli import main; main(['inspect', sys.argv[1]]);"
+        "print(sorted({'torch', 'open_clip', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(state_file)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
