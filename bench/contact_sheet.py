@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from clipguard.draw import text
 from clipguard.pairs.synthetic import Scene, SyntheticPairs, nouns, probe_scenes, render
 
-CELL, CAPTION, PAD = 160, 46, 8
+CELL, CAPTION, PAD = 144, 50, 8
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     if given.things:
         scenes = [probe_scenes(noun, None, 1, given.seed)[0] for noun in nouns()]
     given.output.parent.mkdir(parents=True, exist_ok=True)
-    sheet(scenes, given.columns).quantize(256).save(given.output, optimize=True)
+    sheet(scenes, given.columns).save(given.output, optimize=True)
 
 
 def sheet(scenes: list[Scene], columns: int) -> Image.Image:
@@ -44,7 +44,7 @@ def sheet(scenes: list[Scene], columns: int) -> Image.Image:
     for index, scene in enumerate(scenes):
         x, y = PAD + index % columns * width, PAD + index // columns * height
         canvas.paste(Image.fromarray(render(scene, CELL)), (x, y))
-        lines = "\n".join(textwrap.wrap(scene.caption, 28)[:4])
+        lines = "\n".join(textwrap.wrap(scene.caption, 25)[:5])
         draw.multiline_text((x, y + CELL + 3), lines, fill="black", font=font, spacing=1)
     return canvas
 
