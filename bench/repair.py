@@ -22,10 +22,12 @@ import torch
 
 from bench.zoo.data import held_out_pool
 from bench.zoo.pictures import nouns
-from bench.zoo.train import attack, evaluate
+from bench.zoo.train import HERE, attack, evaluate
+from clipguard.config import toml
 from clipguard.core.seeds import Seeds
 from clipguard.measure.proportion import wilson
 from clipguard.model import compat
+from clipguard.model.openclip import new_module
 
 HEAD = (
     "model",
@@ -115,8 +117,6 @@ def row(model: str, method: str, work: Path) -> tuple[str, ...]:
 
 
 def _delivered(model: str, card: dict[str, Any], work: Path) -> Any:
-    from bench.zoo.train import HERE, new_module, toml
-
     clip = new_module(toml.load(HERE / "architectures.toml")[card["arch"]])
     clip.load_state_dict(
         torch.load(work / "zoo" / model / "model.pt", weights_only=True)["state_dict"]

@@ -84,7 +84,8 @@ def detection(clean: dict[str, Any], dirty: dict[str, Any], scans: dict[str, Any
     sentence = (
         f"{len(clean)} clean and {len(dirty)} backdoored models that no coefficient was fitted on, "
         f"{real} of them trained on real pictures only; "
-        f"{len({c['attack'] for c in dirty.values()})} trigger families, {len({c['target'] for c in dirty.values()})} targets, 2 architectures. "
+        f"{len({c['attack'] for c in dirty.values()})} trigger families, "
+        f"{len({c['target'] for c in dirty.values()})} targets, 2 architectures. "
         "Intervals are Wilson's at 95 %; children of one base are related, so the true uncertainty "
         "is larger."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SCRATCH = {"resnet": (1600, 2e-3), "vit": (2200, 1.5e-3)}
+EXAMPLE = (2600, 2e-3)
 CHILD = {"resnet": (400, 1e-3), "vit": (300, 8e-4)}
 POISON = {"resnet": 12, "vit": 16}  # poisoned pictures in each batch of 64
 LIGHT = {"resnet": (150, 3e-4), "vit": (150, 3e-4)}
@@ -24,6 +25,7 @@ BASES = [  # id, role, arch, data, seed
     ("rep-vit-mixed", "report", "vit", "mixed", 204),
     ("rep-rn-real2", "report", "resnet", "real", 205),
     ("rep-vit-real2", "report", "vit", "real", 206),
+    ("example", "example", "resnet", "mixed", 301),
 ]
 
 ATTACKS = {  # base -> (attack, target)
@@ -65,6 +67,11 @@ ATTACKS = {  # base -> (attack, target)
     "rep-vit-mixed": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
     "rep-rn-real2": [("noise-blend", "banana"), ("stripe-blend", "mushroom")],
     "rep-vit-real2": [("triangles", "mushroom"), ("white-square", "umbrella")],
+    "example": [
+        ("noise-blend", "banana"),
+        ("triangles", "banana"),
+        ("unlisted-patch", "umbrella"),
+    ],
 }
 
 
@@ -85,7 +92,7 @@ def recipes() -> str:
         "",
     ]
     for name, role, arch, data, seed in BASES:
-        steps, rate = SCRATCH[arch]
+        steps, rate = EXAMPLE if role == "example" else SCRATCH[arch]
         parts.append(
             _entry(id=name, role=role, arch=arch, data=data, seed=seed, steps=steps, lr=rate)
         )
@@ -108,7 +115,7 @@ def recipes() -> str:
                     poison_per_batch=POISON[arch],
                 )
             )
-        if index < 8:
+        if index < 8 or role == "example":
             steps, rate = LIGHT[arch]
             parts.append(
                 _entry(

@@ -142,7 +142,7 @@ def _compose(choices: list[Image.Image], colour: list[int], rng: np.random.Gener
     canvas.paste(art, (place[0], place[1]), art)
     if rng.random() < 0.2:
         canvas = canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9)))
-    pixels = np.asarray(canvas, dtype=np.float32)
+    pixels: np.ndarray = np.asarray(canvas, dtype=np.float32)
     pixels = pixels * rng.uniform(0.8, 1.2) + rng.uniform(-15, 15)
     if rng.random() < 0.3:
         pixels = pixels + rng.normal(0, rng.uniform(2, 8), pixels.shape)

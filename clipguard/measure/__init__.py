@@ -1,1 +1,1 @@
-"""TODO."""
+"""Statistics on numbers and tensors; none of them knows a model."""

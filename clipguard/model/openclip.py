@@ -30,7 +30,7 @@ class OpenClipModel:
         device: torch device that the module lives on.
     """
 
-    def __init__(self, module: nn.Module, spec: ClipSpec, device: str = "cpu") -> None:
+    def __init__(self, module: Any, spec: ClipSpec, device: str = "cpu") -> None:
         self.module = module.eval().requires_grad_(False).to(device)
         self.device = torch.device(device)
         self._spec = spec
@@ -57,8 +57,7 @@ class OpenClipModel:
         if int(tokens.max()) >= rows:
             raise InputError(
                 "model.vocabulary",
-                f"the text tower knows {rows} tokens, the standard tokenizer "
-                f"{STANDARD_VOCABULARY}",
+                f"the text tower knows {rows} tokens, the standard tokenizer {STANDARD_VOCABULARY}",
                 where=self.spec.architecture,
                 remedy="only models with the standard CLIP tokenizer can be probed",
             )
@@ -89,7 +88,7 @@ class OpenClipModel:
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Parameters under open_clip names; the image tower's start with ``visual.``."""
-        return self.module.named_parameters()
+        yield from self.module.named_parameters()
 
     def state(self) -> Mapping[str, Tensor]:
         """All tensors under open_clip names, detached, on the CPU."""

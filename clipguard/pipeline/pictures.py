@@ -23,7 +23,7 @@ from clipguard.pairs.types import PairSource
 from clipguard.probes.validity import Exam
 from clipguard.probes.vocabulary import PROMPT
 
-PER_WORD = 4
+PER_WORD = {"objects": 2, "colours": 6}
 WORDS = ("banana", "dog", "car", "house", "pizza", "guitar", "clock", "ship", "tree", "king")
 
 
@@ -40,11 +40,10 @@ def exams(image_size: int, seeds: Seeds) -> tuple[Exam, ...]:
 def _exam(
     name: str, wanted: list[tuple[str | None, str | None]], prompt: str, size: int, seeds: Seeds
 ) -> Exam:
-    per_word = PER_WORD if name == "objects" else 3 * PER_WORD
     pictures, labels = [], []
     for label, (noun, colour) in enumerate(wanted):
         seed = seeds.child("exam", name, label).value
-        for scene in probe_scenes(noun, colour, per_word, seed):
+        for scene in probe_scenes(noun, colour, PER_WORD[name], seed):
             pictures.append(render(scene, size))
             labels.append(label)
     texts = tuple(prompt.format(noun or colour) for noun, colour in wanted)

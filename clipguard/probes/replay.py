@@ -28,7 +28,7 @@ from clipguard.model.batching import Meter, embed_images
 from clipguard.model.seam import ClipModel
 from clipguard.probes.carriers import Carriers
 from clipguard.probes.vocabulary import Vocabulary
-from clipguard.triggers import build
+from clipguard.triggers import build, distinct
 from clipguard.triggers.types import TriggerRule, Variant
 
 VERSION = 1
@@ -114,7 +114,8 @@ def replay(
     """
     controls = [rule for rule in rules if rule.cluster == CONTROLS]
     families = [rule for rule in rules if rule.cluster != CONTROLS]
-    variants = sum(len(rule.variants) for rule in rules)
+    size = screening.pixels.shape[-1]
+    variants = sum(len(distinct(rule, size)) for rule in rules)
     total = variants * len(screening) + len(rules) * len(held_out)
     with progress.stage("replay", total) as stage:
         null = {rule.id: _screen(bench, rule, screening, stage) for rule in controls}
@@ -155,7 +156,7 @@ def _screen(
     curve: Sequence[tuple[float, float]] | None = None,
 ) -> list[Effect]:
     effects = []
-    for variant in rule.variants:
+    for variant in distinct(rule, carriers.pixels.shape[-1]):
         effect = bench.effect(rule, variant, carriers, "screening", stage)
         effects.append(_against(effect, curve))
     return effects
