@@ -19,7 +19,8 @@ from clipguard.core.errors import ClipguardError, InputError, RefusedError
 from clipguard.core.text import printable
 
 STORED, DEFLATED = 0, 8
-MOST_MEMBERS = 200_000
+MOST_MEMBERS = 100_000
+LONGEST_NAME = 4096
 LARGEST_PICKLE = 64 << 20
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -27,6 +28,7 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _FAR, _FULL = 0xFFFFFFFF, 0xFFFF
 _HAS_DESCRIPTOR, _UTF8 = 0x0008, 0x0800
+_MOST_PROBLEMS = 100
 _LONGEST_DESCRIPTOR = 24
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _AGAIN = "download the file again"
@@ -67,7 +69,8 @@ class Archive:
 
     def refuse(self, code: str, what: str, remedy: str = _AGAIN) -> None:
         """Remember a reason to refuse."""
-        self.problems.append(RefusedError(code, what, where=self.where, remedy=remedy))
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(RefusedError(code, what, where=self.where, remedy=remedy))
 
 
 def find_end(data: mmap) -> int:
@@ -215,7 +218,7 @@ def _check_names(archive: Archive) -> None:
             )
         parts = name.split("/")
         if (
-            printable(name) != name
+            printable(name, LONGEST_NAME) != name
             or "\\" in name
             or _DRIVE.match(name)
             or {"", ".", ".."} & set(parts)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clipguard.checkpoint.findings import HostileFile
+from clipguard.checkpoint.findings import RESAVE, HostileFile
 from clipguard.checkpoint.machine import Walk, walk
 from clipguard.checkpoint.names import Kind, names
 from clipguard.checkpoint.opcodes import Buffer
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.tensors import Stored
-from clipguard.core.errors import ClipguardError
+from clipguard.core.errors import ClipguardError, RefusedError
 from clipguard.core.results import Finding, Note
 from clipguard.core.text import printable
 
 _SHOWN = 8
 _MOST_PICKLES = 32
+_MOST_FINDINGS = 100
+_MOST_OPERATIONS = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +45,28 @@ class Judgement:
     source: Source
     findings: list[Finding] = field(default_factory=list)
     problems: list[ClipguardError] = field(default_factory=list)
+    operations: int = 0
 
     def add(self, walk: Walk) -> None:
-        """Take over what a pickle's walk found."""
-        self.findings += walk.findings
+        """Take over what a pickle's walk found, and what speaks against reading it."""
+        self.suspect(walk)
         if walk.problem is not None:
             self.problems.append(walk.problem)
+
+    def suspect(self, walk: Walk) -> None:
+        """Take over only the findings: whatever was walked need not be a pickle."""
+        self.findings += walk.findings[: _MOST_FINDINGS - len(self.findings)]
+        self.operations += walk.operations
+        if self.is_exhausted:
+            what = f"more than {_MOST_OPERATIONS} pickle operations in all"
+            self.problems.append(
+                RefusedError("pickle.limits", what, where=self.source.where, remedy=RESAVE)
+            )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all walks together took more operations than any honest file needs."""
+        return self.operations > _MOST_OPERATIONS
 
     def decide(self) -> None:
         """Stop here when there is a reason.
@@ -70,8 +88,8 @@ def walk_all(data: Buffer, member: str, where: str, judgement: Judgement) -> Non
         if offset >= len(data):
             return
         result = walk(data, offset, member=member, where=where)
-        judgement.findings += result.findings
-        if result.problem is not None and result.value is None:
+        judgement.suspect(result)
+        if not result.complete:
             return
         offset = result.end
 

@@ -52,11 +52,13 @@ def read_path(path: Path) -> tuple[Contents, Path]:
     return replace(contents, evidence=(printable(kind), *contents.evidence), notes=notes), path
 
 
-def _read_file(path: Path) -> Contents:
+def _read_file(path: Path, *, shard: bool = False) -> Contents:
     source = Source(path)
     kind = sniff(source)
-    if kind is Format.INDEX:
+    if kind is Format.INDEX and not shard:
         contents = _read_shards(source)
+    elif kind is Format.INDEX:
+        raise _escape(source, path.name)
     elif kind is Format.SAFETENSORS:
         contents = read_safetensors(source)
     elif kind is Format.ZIP:
@@ -170,15 +172,13 @@ def _shard(index: Source, name: str) -> Contents:
             where=index.where,
             remedy="download the whole folder again",
         )
-    if Path(name).suffix == ".json":
-        raise _escape(index, name)
-    return _read_file(path)
+    return _read_file(path, shard=True)
 
 
 def _escape(index: Source, name: str) -> RefusedError:
     return RefusedError(
         "path.escape",
-        f"the index points outside its folder: {printable(name)}",
+        f"the index points to another index or outside its folder: {printable(name)}",
         where=index.where,
         remedy="obtain the model from a publisher you trust",
     )

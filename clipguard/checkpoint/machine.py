@@ -32,6 +32,7 @@ MOST_BYTES = 64 << 20
 MOST_VALUES = 100_000
 DEEPEST = 1_000
 MOST_EXPANDED = 10**8
+_MOST_FINDINGS = 100
 _DEEPEST_NESTING = 4
 _NESTED = "torch.storage._load_from_bytes"
 _UNWRAPPED = "torch.jit._pickle."
@@ -41,12 +42,15 @@ _UNWRAPPED = "torch.jit._pickle."
 class Walk:
     """What a pickle holds, and everything that speaks against it.
 
-    ``end`` is the offset behind STOP. ``problem`` is the first reason to refuse it, if any.
+    ``end`` is the offset behind the last operation, ``complete`` whether that was STOP.
+    ``problem`` is the first reason to refuse it, if any.
     """
 
     member: str
     value: object = None
     end: int = 0
+    complete: bool = False
+    operations: int = 0
     globals: dict[str, int] = field(default_factory=dict)
     storages: dict[str, Storage] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -102,11 +106,13 @@ class Machine:
 
     def run(self) -> None:
         """Execute until STOP."""
-        for _ in range(MOST_OPERATIONS):
+        for number in range(1, MOST_OPERATIONS + 1):
+            self.walk.operations = number
             self.at = self.offset
             name, argument, self.offset = decode(self.data, self.offset)
             if name == "STOP":
                 self.walk.value = self.pop()
+                self.walk.complete = True
                 self._measure()
                 return
             HANDLERS[name](self, argument)
@@ -162,11 +168,12 @@ class Machine:
     def name(self, module: object, attribute: object) -> object:
         """Resolve a name to itself, and judge it."""
         if not isinstance(module, str) or not isinstance(attribute, str):
-            self.walk.findings.append(findings.obfuscated(self.walk.member, self.at))
+            if len(self.walk.findings) < _MOST_FINDINGS:
+                self.walk.findings.append(findings.obfuscated(self.walk.member, self.at))
             return Made("?")
         full = modern_name(module, attribute)
         kind = names().kind(full)
-        if kind is Kind.DANGER:
+        if kind is Kind.DANGER and full not in self.walk.globals:
             self.walk.findings.append(findings.executes(full, self.walk.member, self.at))
         elif kind is Kind.UNLISTED and not (self.torchscript and full.startswith(TORCHSCRIPT)):
             self.refuse("pickle.unlisted_global", f"asks for {printable(full)}")

@@ -24,19 +24,22 @@ class Kind(Enum):
     UNLISTED = "unlisted"
 
 
+_KINDS = {"calls": Kind.CALL, "names": Kind.NAME, "inert": Kind.INERT, "danger": Kind.DANGER}
+
+
 @dataclass(frozen=True)
 class Names:
     """The lists of ``rules/reading/globals.toml``."""
 
     exact: Mapping[str, Kind]
-    below: tuple[tuple[str, Kind], ...]
+    dangerous_modules: tuple[str, ...]
     storages: Mapping[str, str]
 
     def kind(self, name: str) -> Kind:
         """What the dotted ``name`` may do; a name that no list holds is UNLISTED."""
         if name in self.exact:
             return self.exact[name]
-        return next((kind for prefix, kind in self.below if name.startswith(prefix)), Kind.UNLISTED)
+        return Kind.DANGER if name.startswith(self.dangerous_modules) else Kind.UNLISTED
 
 
 def modern_name(module: str, attribute: str) -> str:
@@ -50,13 +53,7 @@ def names() -> Names:
     """The lists, read once."""
     tables = toml.load(rules("reading", "globals.toml"))
     exact: dict[str, Kind] = dict.fromkeys(tables["storages"], Kind.NAME)
-    below: list[tuple[str, Kind]] = []
-    for key, kind in (
-        ("calls", Kind.CALL), ("names", Kind.NAME), ("inert", Kind.INERT), ("danger", Kind.DANGER)
-    ):  # fmt: skip
-        for entry in tables[key]:
-            if entry.endswith(".*"):
-                below.append((entry[:-1], kind))
-            else:
-                exact[entry] = kind
-    return Names(exact, tuple(below), dict(tables["storages"]))
+    for key, kind in _KINDS.items():
+        exact |= dict.fromkeys(tables[key], kind)
+    modules = [name[:-1] for name in tables["danger"] if name.endswith(".*")]
+    return Names(exact, tuple(modules), dict(tables["storages"]))

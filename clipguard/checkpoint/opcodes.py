@@ -11,6 +11,7 @@ from clipguard.core.errors import InputError, RefusedError
 Buffer = bytes | memoryview | mmap
 LONGEST_STRING = 1 << 20
 LONGEST_LINE = 1 << 16
+_USUAL_LINE = 128
 
 _NO_ARGUMENT = {
     "(": "MARK", ".": "STOP", "0": "POP", "1": "POP_MARK", "2": "DUP", "N": "NONE",
@@ -117,12 +118,13 @@ def _lines(name: str) -> _Reader:
 
 
 def _line(data: Buffer, offset: int) -> tuple[bytes, int]:
-    piece = bytes(data[offset : offset + LONGEST_LINE])
-    end = piece.find(b"\n")
-    if end >= 0:
-        return piece[:end], offset + end + 1
-    if len(piece) < LONGEST_LINE:
-        raise _truncated()
+    for length in (_USUAL_LINE, LONGEST_LINE):
+        piece = bytes(data[offset : offset + length])
+        end = piece.find(b"\n")
+        if end >= 0:
+            return piece[:end], offset + end + 1
+        if len(piece) < length:
+            raise _truncated()
     raise limit(f"a line of more than {LONGEST_LINE} bytes at byte {offset}")
 
 

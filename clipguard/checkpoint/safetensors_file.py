@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import prod
 
-from clipguard.checkpoint.contents import Contents
+from clipguard.checkpoint.contents import Contents, Judgement, walk_all
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.state import MOST_TENSORS, check_count
 from clipguard.checkpoint.tensors import Stored, item_size, row_major
@@ -40,6 +40,7 @@ def read_safetensors(source: Source) -> Contents:
         InputError: the header is no header, or contradicts the file's length or itself.
         RefusedError: duplicate keys, or too many tensors.
     """
+    _refuse_pickle(source)
     length = header_length(source.data[:9]) or 0
     if length > source.size - 8:
         raise InputError(
@@ -62,6 +63,13 @@ def read_safetensors(source: Source) -> Contents:
         tensors=tensors,
         evidence=(f"safetensors header of {length} bytes",),
     )
+
+
+def _refuse_pickle(source: Source) -> None:
+    """The length in front of a header may read as the start of a pickle."""
+    judgement = Judgement(source)
+    walk_all(source.data, "the file", source.where, judgement)
+    judgement.decide()
 
 
 def _header(source: Source, length: int) -> dict[str, object]:

@@ -49,7 +49,13 @@ def sniff(source: Source) -> Format:
         raise other
     if can_start(head[0]) or find_end(source.data) >= 0:
         return Format.PICKLE
-    raise _not_a_model(source, "data of no known format")
+    raise not_a_model(source)
+
+
+def not_a_model(source: Source) -> InputError:
+    """The error for what is neither a checkpoint nor any other format known by name."""
+    text = _is_text(source.data[:_HEAD])
+    return _not_a_model(source, "plain text" if text else "data of no known format")
 
 
 def _something_else(source: Source, head: bytes) -> ClipguardError | None:
@@ -73,8 +79,6 @@ def _something_else(source: Source, head: bytes) -> ClipguardError | None:
         return _not_a_model(source, "an ONNX graph", "give the checkpoint it was exported from")
     if head.startswith(b"\x89HDF"):
         return _not_a_model(source, "an HDF5 file", "give a PyTorch or safetensors checkpoint")
-    if _is_text(head) and b"\n." not in head and not head.rstrip().endswith(b"."):
-        return _not_a_model(source, "plain text")
     return None
 
 

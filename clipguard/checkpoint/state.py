@@ -15,6 +15,7 @@ from clipguard.core.results import Note
 from clipguard.core.text import printable
 
 MOST_TENSORS = 20_000
+LONGEST_NAME = 512
 DEEPEST_MODULE = 64
 
 
@@ -135,7 +136,7 @@ def check_count(count: int, where: str) -> None:
 
 def name_notes(names: Mapping[str, object]) -> tuple[Note, ...]:
     """Names that could mislead whoever reads them."""
-    unsafe = [name for name in names if printable(name) != name]
+    unsafe = [name for name in names if printable(name, LONGEST_NAME) != name]
     if not unsafe:
         return ()
     text = f"{len(unsafe)} tensor names are escaped when shown, first {printable(unsafe[0])}"

@@ -75,13 +75,14 @@ class Stored:
         kind = np.dtype(NUMPY[self.info.dtype])
         if not prod(self.info.shape):
             return np.empty(self.info.shape, kind)
-        return np.ndarray(
+        values: np.ndarray = np.ndarray(
             self.info.shape,
             kind,
             buffer=self.source.data,
             offset=self.offset,
             strides=tuple(step * kind.itemsize for step in self.strides),
         )
+        return values
 
 
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,7 +6,9 @@ from clipguard.checkpoint import findings
 from clipguard.checkpoint.archive import find_end
 from clipguard.checkpoint.contents import Contents, Judgement, opaque_note
 from clipguard.checkpoint.machine import Walk, walk
+from clipguard.checkpoint.names import Kind, names
 from clipguard.checkpoint.opcodes import Buffer
+from clipguard.checkpoint.sniff import not_a_model
 from clipguard.checkpoint.source import Source
 from clipguard.checkpoint.state import state_dict, stored
 from clipguard.checkpoint.tensors import item_size
@@ -32,8 +34,8 @@ def read_pickles(source: Source) -> Contents:
     if find_end(source.data) >= 0:
         walk_hidden_zip(source, judgement)
     first = walk(source.data, member="pickle 1", where=source.where)
-    if first.problem is not None and not first.globals and source.data[0] != _PROTOCOL:
-        judgement.problems.append(_unknown_format(source))
+    if not (first.complete or source.data[0] == _PROTOCOL or _is_listed(first)):
+        judgement.problems.append(not_a_model(source))
     judgement.add(first)
     if first.value != _MAGIC or first.problem:
         _walk_rest(source.data, first.end, source.where, judgement)
@@ -43,13 +45,13 @@ def read_pickles(source: Source) -> Contents:
     judgement.decide()
     _check_byte_order(walks[2].value, source)
     regions = _regions(walks, source)
-    names, path = state_dict(walks[3].value, source.where)
+    values, path = state_dict(walks[3].value, source.where)
     evidence = ("five stacked pickles, as torch wrote before version 1.6",)
     return Contents(
         sources=(source,),
         format="torch-legacy",
         where=source.where,
-        tensors=stored(names, Memory(source, regions)),
+        tensors=stored(values, Memory(source, regions)),
         evidence=(*evidence, f"weights under {path}") if path else evidence,
         notes=opaque_note(walks),
     )
@@ -62,11 +64,11 @@ def _walk_rest(data: Buffer, offset: int, where: str, judgement: Judgement) -> N
         if offset >= len(data):
             return
         result = walk(data, offset, member=f"pickle {number}", where=where)
-        judgement.findings += result.findings
+        judgement.suspect(result)
         if len(judgement.findings) > before:
             judgement.findings.append(findings.trailing(f"pickle {number}", offset))
             return
-        if result.problem is not None:
+        if not result.complete:
             return
         offset = result.end
 
@@ -132,13 +134,9 @@ def _truncated(source: Source, wanted: int) -> InputError:
     )
 
 
-def _unknown_format(source: Source) -> InputError:
-    return InputError(
-        "file.not_a_model",
-        "this is data of no known format",
-        where=source.where,
-        remedy="give a PyTorch or safetensors checkpoint",
-    )
+def _is_listed(result: Walk) -> bool:
+    """Whether a name was met that pickles hold and other text does not."""
+    return any(names().kind(name) is not Kind.UNLISTED for name in result.globals)
 
 
 def _no_checkpoint(source: Source) -> InputError:

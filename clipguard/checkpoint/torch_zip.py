@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from clipguard.checkpoint import findings
 from clipguard.checkpoint.archive import (
-    LARGEST_PICKLE,
     STORED,
     Archive,
     Member,
@@ -27,6 +28,8 @@ _BOOKKEEPING = frozenset(
 )
 # How the code of TorchScript computes GELU and QuickGELU; nothing else in CLIP takes a sigmoid.
 _ACTIVATIONS = ((b"torch.gelu(", False), (b"torch.sigmoid(", True))
+_MAIN = re.compile(r"[^/]+/data\.pkl")
+_MOST_INFLATED = 256 << 20
 _CODE_READ = 4 << 20
 
 
@@ -38,13 +41,13 @@ def read_torch_zip(source: Source) -> Contents:
         ClipguardError: the archive contradicts itself, is damaged, or is no checkpoint.
     """
     archive, judgement = read_archive(source.data, source.where), Judgement(source)
-    main = next((m for m in archive.members if m.name.endswith("/data.pkl")), None)
-    top = main.name.removesuffix("data.pkl") if main else ""
+    top = _top(archive)
+    _refuse_compressed(archive, f"{top}data/")
     script = any(m.name.startswith((f"{top}code/", f"{top}constants.pkl")) for m in archive.members)
     judgement.problems += archive.problems
     walk_all(source.data[archive.end :], "behind the archive", source.where, judgement)
     walks = _walk_members(source, archive, judgement, script)
-    if main is None:
+    if f"{top}data.pkl" not in walks:
         judgement.problems.append(_no_checkpoint(source))
     judgement.decide()
     _check_byte_order(source, archive, top)
@@ -64,6 +67,24 @@ def read_torch_zip(source: Source) -> Contents:
         findings=strays,
         quick_gelu=_activation(source, archive, top),
     )
+
+
+def _top(archive: Archive) -> str:
+    """The one folder that holds everything; readers of archives with several would disagree."""
+    tops = {member.name.split("/")[0] for member in archive.members}
+    main = next((m.name for m in archive.members if _MAIN.fullmatch(m.name)), None)
+    if main and len(tops) > 1:
+        archive.refuse("zip.layout", f"{len(tops)} top folders instead of one", findings.RESAVE)
+    return main.removesuffix("data.pkl") if main else ""
+
+
+def _refuse_compressed(archive: Archive, prefix: str) -> None:
+    """Weights are mapped, not inflated."""
+    for member in archive.members:
+        if member.name.startswith(prefix) and member.method != STORED:
+            what = f"the weights in {printable(member.name)} are compressed"
+            archive.refuse("zip.compressed_storage", what, findings.RESAVE)
+            return
 
 
 def walk_hidden_zip(source: Source, judgement: Judgement) -> None:
@@ -91,20 +112,34 @@ def _walk_members(
 ) -> dict[str, Walk]:
     """Walk every pickle: those that must be ones by name, and whatever else could be one."""
     walks: dict[str, Walk] = {}
+    if _is_bomb(archive):
+        archive.refuse("zip.bomb", "members overlap or inflate to too much", findings.RESAVE)
+        judgement.problems += archive.problems[-1:]
+        return walks
     for member in archive.members:
-        named = member.name.endswith(".pkl") or member.name.endswith(".debug_pkl")
-        try:
-            if not named and member.method == STORED:
-                _suspect(source, member, judgement)
-            elif named or (member.size <= LARGEST_PICKLE and "/data/" not in member.name):
-                data = content(source.data, member, source.where)
-                if named:
-                    walks[member.name] = _strict(source, member, data, judgement, script)
-                else:
-                    _suspect_bytes(source, member, data, judgement)
-        except ClipguardError as error:
-            judgement.problems.append(error)
+        if judgement.is_exhausted:
+            break
+        _walk_member(source, member, judgement, walks, script=script)
     return walks
+
+
+def _walk_member(
+    source: Source, member: Member, judgement: Judgement, walks: dict[str, Walk], *, script: bool
+) -> None:
+    try:
+        if member.name.endswith((".pkl", ".debug_pkl")):
+            data = content(source.data, member, source.where)
+            walks[member.name] = _strict(source, member, data, judgement, script)
+        else:
+            _suspect(source, member, judgement)
+    except ClipguardError as error:
+        judgement.problems.append(error)
+
+
+def _is_bomb(archive: Archive) -> bool:
+    """Whether looking at every member could cost far more than the file's size suggests."""
+    overlap = any(problem.code == "zip.overlap" for problem in archive.problems)
+    return overlap or sum(m.size for m in archive.members if m.method != STORED) > _MOST_INFLATED
 
 
 def _strict(
@@ -131,8 +166,9 @@ def _follow(
 ) -> None:
     """Behind the first pickle of a member nothing may follow."""
     second = walk(data, offset, member=member.name, where=source.where)
+    judgement.suspect(second)
     if second.findings:
-        judgement.findings += [*second.findings, findings.trailing(member.name, offset)]
+        judgement.findings.append(findings.trailing(member.name, offset))
     what = f"bytes follow the pickle in {printable(member.name)}"
     judgement.problems.append(
         RefusedError("pickle.trailing", what, where=source.where, remedy=findings.RESAVE)
@@ -140,33 +176,20 @@ def _follow(
 
 
 def _suspect(source: Source, member: Member, judgement: Judgement) -> None:
-    if member.stored and can_start(source.data[member.start]):
-        raw = memoryview(source.data)[member.start : member.end]
-        _suspect_bytes(source, member, raw, judgement)
-
-
-def _suspect_bytes(
-    source: Source, member: Member, data: bytes | memoryview, judgement: Judgement
-) -> None:
     """Raw numbers may look like a pickle for some bytes: only a dangerous name counts."""
-    result = walk(data, member=member.name, where=source.where)
-    judgement.findings += [item for item in result.findings if item.rule == "file.pickle_exec"]
+    data = content(source.data, member, source.where)
+    if len(data) and can_start(data[0]):
+        result = walk(data, member=member.name, where=source.where)
+        result.findings = [item for item in result.findings if item.rule == "file.pickle_exec"]
+        judgement.suspect(result)
 
 
 def _regions(archive: Archive, prefix: str) -> dict[str, tuple[int, int]]:
-    regions: dict[str, tuple[int, int]] = {}
-    for member in archive.members:
-        if not member.name.startswith(prefix):
-            continue
-        if member.method != STORED:
-            raise RefusedError(
-                "zip.compressed_storage",
-                f"the weights in {printable(member.name)} are compressed",
-                where=archive.where,
-                remedy=findings.RESAVE,
-            )
-        regions[member.name.removeprefix(prefix)] = (member.start, member.stored)
-    return regions
+    return {
+        member.name.removeprefix(prefix): (member.start, member.stored)
+        for member in archive.members
+        if member.name.startswith(prefix)
+    }
 
 
 def _check_byte_order(source: Source, archive: Archive, top: str) -> None:

@@ -222,6 +222,21 @@ def test_polyglot_with_an_attack_in_any_view(
         assert isinstance(error_of(path), HostileFile), number
 
 
+def test_two_top_folders(state_file: Path) -> None:
+    with zipfile.ZipFile(state_file, "a") as file:
+        file.writestr("other/data.pkl", b"\x80\x02}.")
+    assert error_of(state_file).code == "zip.layout"
+
+
+def test_overlapping_members_are_not_walked(state_file: Path, entries: Entries) -> None:
+    """A thousand directory entries for the same bytes would cost a thousand walks."""
+    data = bytearray(state_file.read_bytes())
+    places = [place for place, name in entries(bytes(data)) if "/data/" in name]
+    for place in places[1:]:
+        data[place + 42 : place + 46] = data[places[0] + 42 : places[0] + 46]
+    assert code_of(bytes(data), state_file) in ("zip.header_mismatch", "zip.overlap")
+
+
 def test_bytes_hidden_between_members(state_file: Path, entries: Entries) -> None:
     """Move the directory and say so: every header agrees, but a gap holds something."""
     data = state_file.read_bytes()

@@ -179,6 +179,17 @@ def test_index_cannot_point_outside(sharded: Path, name: str, tmp_path: Path) ->
     assert error.value.code == "path.escape"
 
 
+def test_index_cannot_point_to_itself(sharded: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(sharded, tmp_path / "clip"))
+    (copy / "loop").write_bytes((copy / "model.safetensors.index.json").read_bytes())
+    index = json.loads((copy / "model.safetensors.index.json").read_text())
+    index["weight_map"]["logit_scale"] = "loop"
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(RefusedError) as error:
+        open_checkpoint(copy)
+    assert error.value.code == "path.escape"
+
+
 def test_cache_of_links_is_a_folder_like_any_other(
     sharded: Path, theirs: nn.Module, pixels: Tensor, tokens: Tensor, tmp_path: Path
 ) -> None:

@@ -38,6 +38,8 @@ DANGEROUS = {
     "named, not called": b"\x80\x02cposix\nsystem\n.",
     "torch's own helper": b"\x80\x02ctorch.utils.collect_env\nrun\n(X\x02\x00\x00\x00lstR.",
     "nested load": b"\x80\x02ctorch.storage\n_load_from_bytes\nC\x0dcos\nsystem\n).\x85R.",
+    "beneath a harmless module": b"\x80\x04\x8c\x02os\x8c\x0apath.posix\x93.",
+    "trailing text": b"cos\nsystem\n(S'touch CANARY'\ntR.and more text",
     "evil persistent id": b"(cos\nsystem\nS'x'\noQ.",
 }
 
@@ -123,6 +125,14 @@ def test_names_that_are_no_text_are_findings(name: bytes, tmp_path: Path) -> Non
 UNLISTED = {
     "harmless": (b"\x80\x02cstatistics\nmean\n(]K\x01atR.", "pickle.unlisted_global"),
     "getattr": (b"\x80\x02cbuiltins\ngetattr\n.", "pickle.unlisted_global"),
+    "attribute of a listed module": (
+        b"\x80\x04\x8c\x05numpy\x8c\x1cdtypes.__loader__.get_source\x93)R.",
+        "pickle.unlisted_global",
+    ),
+    "attribute of a listed class": (
+        b"\x80\x04\x8c\x0bcollections\x8c\x1aOrderedDict.fromkeys.x.y.z\x93.",
+        "pickle.unlisted_global",
+    ),
     "TorchScript class": (b"\x80\x02c__torch__\nM\n)\x81.", "pickle.unlisted_global"),
     "extension": (b"\x80\x02\x82\x01)R.", "pickle.extension"),
     "call of a call": (b"\x80\x02cbuiltins\ndict\n)R)R.", "pickle.unexpected_call"),
@@ -205,6 +215,28 @@ def test_bombs_hit_a_limit_at_once(data: bytes, tmp_path: Path) -> None:
     assert time.process_time() - start < 2
     assert error.code == "pickle.limits"
     assert isinstance(error, RefusedError)
+
+
+def test_a_flood_of_findings_is_cut(tmp_path: Path) -> None:
+    flood = b"".join(b"cos\nf%d\n0" % number for number in range(5_000))
+    error = refused(archive(tmp_path / "m.pt", flood + b"N."))
+    assert isinstance(error, HostileFile)
+    assert len(error.findings) == 100
+
+
+def test_the_same_name_is_found_once(tmp_path: Path) -> None:
+    error = refused(archive(tmp_path / "m.pt", b"cos\nsystem\n0" * 50 + b"N."))
+    assert isinstance(error, HostileFile)
+    assert len(error.findings) == 1
+
+
+def test_work_is_limited_over_all_members(tmp_path: Path) -> None:
+    busy = b"\x80\x02" + b"N0" * 400_000 + b"N."
+    path = archive(tmp_path / "m.pt", b"\x80\x02}.", **{f"{n}.pkl": busy for n in range(20)})
+    start = time.process_time()
+    error = refused(path)
+    assert time.process_time() - start < 10
+    assert "in all" in error.what or error.code == "pickle.limits"
 
 
 def test_honest_values_come_back_as_data() -> None:

@@ -95,6 +95,13 @@ def test_duplicate_keys_are_refused(header: bytes, tmp_path: Path) -> None:
     assert error.exit is Exit.INCONCLUSIVE
 
 
+def test_header_length_that_reads_as_a_pickle(tmp_path: Path) -> None:
+    """Byte nine is a brace, the rest an attack: whoever unpickles the file runs it."""
+    attack = b"\x80\x04\x95aaaaa{aa" + b"cos\nsystem\n(S'touch CANARY'\ntR."
+    (tmp_path / "m").write_bytes(attack)
+    assert error_of(tmp_path / "m").exit is Exit.FINDING
+
+
 @pytest.mark.parametrize("change", [-1, -1000, 1])
 def test_data_of_another_length(change: int, vit: nn.Module, tmp_path: Path) -> None:
     state = {name: value.numpy() for name, value in vit.state_dict().items()}
