@@ -11,7 +11,7 @@ from clipguard.cleaning import method
 from clipguard.cleaning.effect import effect
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core import atomic, schema
-from clipguard.core.errors import InputError
+from clipguard.core.errors import InputError, RefusedError
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Cleaning, Export, Measurement, Outcome, Result, Scan
@@ -58,6 +58,13 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     probed = probe(request, seeds.child("scan"), progress)
     if probed.measured is None:
         return frame.result("clean", request, Exit.INCONCLUSIVE, delivered=probed.scan)
+    if request.method == "guided" and not suspects(probed.measured.replay, probed.measured.bench):
+        raise RefusedError(
+            "clean.nothing_found",
+            "not cleaned: the scan found no trigger that could guide the cleaning",
+            where=request.model,
+            remedy="--method par needs none",
+        )
     with atomic.workspace(request.output) as work:
         student, repair = mend(request, probed.model, probed.measured, seeds, work, progress)
         accepted = repair.cleaning.cleaned

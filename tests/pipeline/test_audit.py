@@ -1,0 +1,103 @@
+"""Audit and clean through the command line, on the backdoored example."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clipguard.core import resources, schema
+from clipguard.core.results import Outcome
+
+MODEL = Path(str(resources.examples("backdoored", "model.pt")))
+FILES = {
+    "audit.html",
+    "open_clip_config.json",
+    "open_clip_model.safetensors",
+    "result.json",
+    "textual.onnx",
+    "visual.onnx",
+}
+
+
+def clipguard(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "clipguard", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, check=False, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audit")
+    done = clipguard("audit", MODEL, "-o", "first", cwd=folder)
+    return done, folder
+
+
+def value(measurements, name: str) -> float:
+    return next(item.value for item in measurements if item.name.startswith(name))
+
+
+@pytest.mark.timeout(600)
+def test_a_successful_repair_passes_with_the_finding_on_record(audited):
+    done, folder = audited
+    assert done.returncode == 0, done.stderr.decode()
+    assert {path.name for path in (folder / "first").iterdir()} == FILES
+    result = schema.loads((folder / "first" / "result.json").read_bytes())
+    assert result.delivered.verdict.outcome is Outcome.BACKDOORED
+    assert result.cleaning.cleaned
+    assert result.repaired.verdict.outcome in {Outcome.NO_EVIDENCE, Outcome.NATURAL_LIKE}
+    assert value(result.cleaning.before, "attack_success") > 0.6
+    assert value(result.cleaning.after, "attack_success") <= 0.10
+    assert value(result.cleaning.after, "agreement") > 0.7
+
+
+def test_the_onnx_pair_agrees_with_torch(audited):
+    result = schema.loads((audited[1] / "first" / "result.json").read_bytes())
+    pair = [item for item in result.exports if item.kind.startswith("onnx")]
+    assert len(pair) == 2
+    for item in pair:
+        assert item.compared >= 64
+        assert item.min_cosine >= 0.9999
+        assert item.max_abs_difference <= 1e-3
+
+
+def test_digests_in_the_result_are_those_of_the_files(audited):
+    folder = audited[1] / "first"
+    result = schema.loads((folder / "result.json").read_bytes())
+    for item in result.exports:
+        data = (folder / item.artifact.name).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == item.artifact.sha256
+
+
+def test_the_input_is_untouched_and_nothing_else_is_left(audited):
+    assert {path.name for path in audited[1].iterdir()} == {"first"}
+
+
+@pytest.mark.timeout(600)
+def test_same_seed_same_weights_and_report_bytes(audited):
+    folder = audited[1]
+    done = clipguard("audit", MODEL, "-o", "second/first", cwd=folder)
+    assert done.returncode == 0
+    for name in sorted(FILES):
+        first, second = (
+            (folder / place / name).read_bytes() for place in ("first", "second/first")
+        )
+        assert first == second, name
+
+
+def test_an_output_that_exists_is_refused_before_any_work(audited):
+    done = clipguard("audit", MODEL, "-o", "first", cwd=audited[1])
+    assert done.returncode == 2
+    assert b"output.exists" in done.stderr
+
+
+def test_nothing_found_is_not_cleaned(tmp_path):
+    clean = resources.examples("clean-base", "model.pt")
+    done = clipguard(
+        "clean", str(clean), "--synthetic", "--carriers", "24", "-o", "out", cwd=tmp_path
+    )
+    assert done.returncode == 3
+    assert not (tmp_path / "out").exists()
+    assert b"not cleaned" in done.stderr
