@@ -9,7 +9,7 @@ from mmap import mmap
 from clipguard.core.errors import InputError, RefusedError
 
 Buffer = bytes | memoryview | mmap
-LONGEST_STRING = 1 << 20
+LONGEST_STRING = 16 << 20
 LONGEST_LINE = 1 << 16
 _USUAL_LINE = 128
 
