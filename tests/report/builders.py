@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 
@@ -38,38 +40,8 @@ from clipguard.core.results import (
     Verdict,
 )
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(2)>",
-    "\x1b[31mred\x1b[0m",
-    "safe\u202etp.exe",
-    "two\nlines\r\nthree",
-    "{{ 7 * 7 }}{% raw %}",
-    '" onload="x',
-    "$\\frac{1}{2$",
-    "line\u2028para\u2029end",
-)
-CONCEPTS = ("banana", "teapot", "daisy", "traffic light", "mushroom", "canoe", "accordion")
-TITLES = (
-    "Vertical stripe patch",
-    "Full-frame triangles",
-    "Sinusoidal stripes",
-    "Blended noise field",
-    "Random noise patch",
-    "Watermark words",
-    "Corner checker",
-    "Elastic warp",
-    "Solid red block",
-    "Dot lattice patch",
-    "Sepia tone",
-    "High-frequency grid",
-    "Picture in the corner",
-    "Horizontal stripe patch",
-    "Hue turn",
-    "Ripple warp",
-    "White square",
-    "Border frame",
-)
+_NAMES = json.loads(Path(__file__).with_name("names.json").read_text())
+HOSTILE, CONCEPTS, TITLES = (tuple(_NAMES[key]) for key in ("hostile", "concepts", "titles"))
 
 
 def fraction(name: str, value: float | None, n: int = 64) -> Measurement:
