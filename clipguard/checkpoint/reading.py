@@ -61,7 +61,7 @@ def _checkpoint(
     if renamed.unexplained:
         first = printable(renamed.unexplained[0])
         why = f"{len(renamed.unexplained)} tensors unexplained, first {first}"
-        raise unknown(contents.tensors, contents.where, why)
+        raise unknown([*renamed.tensors, *renamed.unexplained], contents.where, why)
     infos = {name: tensor.info for name, tensor in renamed.tensors.items()}
     found = recognise(infos, hints, contents.where)
     used = _used(renamed.tensors, found.candidates[0].config)

@@ -154,6 +154,21 @@ def test_architecture_by_name_or_file(
     assert candidate.std == (0.1, 0.2, 0.3)
 
 
+def test_configuration_that_leaves_tensors_over(
+    vit: nn.Module, configs: dict[str, dict], tmp_path: Path
+) -> None:
+    """With one layer less every shape fits, but the model would be another one."""
+    vision = {**configs["vit"]["vision_cfg"], "layers": 1}
+    config = {**configs["vit"], "vision_cfg": vision}
+    (tmp_path / "arch.json").write_text(json.dumps(config))
+    path = save(vit.state_dict(), tmp_path)
+    assert error_of(path, str(tmp_path / "arch.json")).code == "arch.unknown"
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    checkpoint = open_checkpoint(path)
+    assert "config.contradiction" in {note.code for note in checkpoint.notes}
+    assert checkpoint.candidates[0].config["vision_cfg"]["layers"] == 2
+
+
 def test_architecture_that_contradicts_the_weights(
     vit: nn.Module, configs: dict[str, dict], tmp_path: Path
 ) -> None:

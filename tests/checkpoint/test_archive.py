@@ -222,6 +222,28 @@ def test_polyglot_with_an_attack_in_any_view(
         assert isinstance(error_of(path), HostileFile), number
 
 
+def test_too_many_members(state_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clipguard.checkpoint import archive
+
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 5)
+    assert error_of(state_file).code == "zip.limits"
+
+
+def test_rare_compression(state_file: Path) -> None:
+    with zipfile.ZipFile(state_file, "a", zipfile.ZIP_BZIP2) as file:
+        file.writestr("model/more", b"x" * 100)
+    assert error_of(state_file).code == "zip.method"
+
+
+def test_one_part_of_several(state_file: Path) -> None:
+    with zipfile.ZipFile(state_file) as old, zipfile.ZipFile(state_file.with_name("p"), "w") as new:
+        for item in old.infolist():
+            new.writestr(item.filename, old.read(item))
+    data = bytearray(state_file.with_name("p").read_bytes())
+    data[data.rfind(b"PK\x05\x06") + 4] = 1
+    assert code_of(bytes(data), state_file) == "zip.split"
+
+
 def test_two_top_folders(state_file: Path) -> None:
     with zipfile.ZipFile(state_file, "a") as file:
         file.writestr("other/data.pkl", b"\x80\x02}.")

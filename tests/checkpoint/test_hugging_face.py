@@ -179,6 +179,33 @@ def test_index_cannot_point_outside(sharded: Path, name: str, tmp_path: Path) ->
     assert error.value.code == "path.escape"
 
 
+@pytest.mark.parametrize("table", [{}, {"weight_map": 3}, {"weight_map": {"a": 1}}])
+def test_index_without_a_map(table: dict[str, Any], sharded: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(sharded, tmp_path / "clip"))
+    (copy / "model.safetensors.index.json").write_text(json.dumps(table))
+    with pytest.raises(InputError) as error:
+        open_checkpoint(copy)
+    assert error.value.code in ("shard.index", "file.not_a_model")
+
+
+def test_index_that_promises_more_than_its_shards_hold(sharded: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(sharded, tmp_path / "clip"))
+    index = json.loads((copy / "model.safetensors.index.json").read_text())
+    index["weight_map"]["absent"] = index["weight_map"]["logit_scale"]
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="absent"):
+        open_checkpoint(copy)
+
+
+def test_unknown_tensor_inside_a_tower_is_refused(
+    theirs: nn.Module, folder: Path, tmp_path: Path
+) -> None:
+    state = {**theirs.state_dict(), "vision_model.adapter.weight": torch.zeros(2)}
+    torch.save(state, tmp_path / "m.pt")
+    with pytest.raises(InputError, match="adapter"):
+        open_checkpoint(tmp_path / "m.pt")
+
+
 def test_index_cannot_point_to_itself(sharded: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(sharded, tmp_path / "clip"))
     (copy / "loop").write_bytes((copy / "model.safetensors.index.json").read_bytes())

@@ -212,7 +212,7 @@ def test_bombs_hit_a_limit_at_once(data: bytes, tmp_path: Path) -> None:
     path = archive(tmp_path / "m.pt", data)
     start = time.process_time()
     error = refused(path)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 5
     assert error.code == "pickle.limits"
     assert isinstance(error, RefusedError)
 

@@ -37,6 +37,7 @@ KINDS: dict[str, Callable[[], Tensor]] = {
     "quantised": lambda: torch.quantize_per_tensor(torch.zeros(64), 0.1, 0, torch.qint8),
     "complex": lambda: torch.zeros(64, dtype=torch.complex64),
     "conjugated": lambda: torch.zeros(64, dtype=torch.complex64).conj(),
+    "negated": lambda: torch._neg_view(torch.ones(64)),
     "integer": lambda: torch.zeros(64, dtype=torch.int8),
     "eight bits": lambda: torch.zeros(64).to(torch.float8_e4m3fn),
     "boolean": lambda: torch.zeros(64, dtype=torch.bool),
@@ -63,6 +64,29 @@ def test_parameter_with_attributes_is_a_tensor(vit: nn.Module, tmp_path: Path) -
     value.note = "kept"
     checkpoint = open_checkpoint(with_weight(vit, value, tmp_path))
     np.testing.assert_array_equal(checkpoint.tensors.read("ln_final.weight"), np.arange(64.0))
+
+
+def test_tensor_with_attributes_is_a_tensor(vit: nn.Module, tmp_path: Path) -> None:
+    value = torch.arange(64.0)
+    value.note = "kept"
+    checkpoint = open_checkpoint(with_weight(vit, value, tmp_path))
+    np.testing.assert_array_equal(checkpoint.tensors.read("ln_final.weight"), np.arange(64.0))
+
+
+def test_untyped_storages_of_newer_types_are_understood(vit: nn.Module, tmp_path: Path) -> None:
+    value = torch.zeros(6, dtype=torch.uint16)
+    checkpoint = open_checkpoint(with_weight(vit, value, tmp_path, "counts"))
+    assert "counts" in next(n.text for n in checkpoint.notes if n.code == "tensor.dropped")
+
+
+def test_shape_with_a_size_object(vit: nn.Module, tmp_path: Path) -> None:
+    content = {
+        "state_dict": vit.state_dict(),
+        "size": torch.Size([2, 3]),
+        "on": torch.device("cpu"),
+    }
+    torch.save(content, tmp_path / "m.pt")
+    assert open_checkpoint(tmp_path / "m.pt").format == "torch-zip"
 
 
 def test_odd_kinds_beside_the_weights_do_no_harm(vit: nn.Module, tmp_path: Path) -> None:
