@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 
 FEATURES = ("contrast", "moved", "outlier")
 REPRODUCES = 0.8  # attack success that makes a model a positive; weaker ones are left out
-# Ridge strength: features lie in 0..1, so C = 10 allows about 10 nats a feature.
-STRENGTH = 10.0
+# Inverse ridge strengths to choose from, by the log loss on bases left out of the fit.
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 def table(data: Path, role: str) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -38,7 +38,12 @@ def table(data: Path, role: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     return names, rows, truth
 
 
-def fit(rows: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float], float]:
+def base_of(name: str) -> str:
+    """The base of a model of the zoo: the first three words of its name."""
+    return "-".join(name.split("-")[:3])
+
+
+def fit(rows: np.ndarray, truth: np.ndarray, strength: float) -> tuple[dict[str, float], float]:
     """Coefficients and intercept; a feature of negative weight is dropped, the rest refitted.
 
     More evidence must never lower the likelihood, and the two classes weigh as they come: the
@@ -46,7 +51,7 @@ def fit(rows: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float], float]:
     """
     kept = list(range(len(FEATURES)))
     while True:
-        model = LogisticRegression(C=STRENGTH).fit(rows[:, kept], truth)
+        model = LogisticRegression(C=strength).fit(rows[:, kept], truth)
         weights = model.coef_[0]
         if (weights >= 0).all():
             names = [FEATURES[index] for index in kept]
@@ -54,17 +59,36 @@ def fit(rows: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float], float]:
         kept.remove(kept[int(weights.argmin())])
 
 
+def choose(rows: np.ndarray, truth: np.ndarray, bases: np.ndarray) -> float:
+    """The strength of least log loss when each base in turn, with all its children, is left out."""
+    return min(STRENGTHS, key=lambda strength: left_out_loss(rows, truth, bases, strength))
+
+
+def left_out_loss(rows: np.ndarray, truth: np.ndarray, bases: np.ndarray, strength: float) -> float:
+    """Mean negative log likelihood over models of bases that were not fitted on."""
+    total = 0.0
+    for base in sorted(set(bases)):
+        out = bases == base
+        coefficients, intercept = fit(rows[~out], truth[~out], strength)
+        weights = np.array([coefficients.get(name, 0.0) for name in FEATURES])
+        log_odds = rows[out] @ weights + intercept
+        total += float(np.logaddexp(0, np.where(truth[out], -log_odds, log_odds)).sum())
+    return total / len(truth)
+
+
 def calibration(data: Path) -> dict[str, Any]:
     """The content of the calibration file."""
     names, rows, truth = table(data, "dev")
-    coefficients, intercept = fit(rows, truth)
+    strength = choose(rows, truth, np.array([base_of(name) for name in names]))
+    coefficients, intercept = fit(rows, truth, strength)
     return {
         "id": f"replay-{len(names)}-tiny",
         "coefficients": {name: round(value, 4) for name, value in coefficients.items()},
         "intercept": round(intercept, 4),
         "clean": int((~truth).sum()),
         "backdoored": int(truth.sum()),
-        "fitted_on": "tiny ViT and ModifiedResNet CLIPs at 64 px (bench/zoo, role dev)",
+        "fitted_on": "tiny ViT and ModifiedResNet CLIPs at 64 px (bench/zoo, role dev), "
+        f"inverse ridge strength {strength:g} chosen by leaving bases out",
     }
 
 

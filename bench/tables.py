@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.fit import FEATURES, fit, table
+from bench.fit import FEATURES, base_of, choose, fit, table
 from clipguard.measure.proportion import wilson
 from clipguard.verdict.calibration import Calibration, load, posterior
 
@@ -113,7 +113,9 @@ def _without(cluster: str) -> Calibration:
     cards = json.loads((DATA / "zoo.json").read_text())
     names, rows, truth = table(DATA, "dev")
     kept = np.array([CLUSTER.get(cards[name].get("attack", ""), "") != cluster for name in names])
-    coefficients, intercept = fit(rows[kept], truth[kept])
+    bases = np.array([base_of(name) for name in names])
+    strength = choose(rows[kept], truth[kept], bases[kept])
+    coefficients, intercept = fit(rows[kept], truth[kept], strength)
     return Calibration(
         id="left-out",
         coefficients=coefficients,
