@@ -40,8 +40,7 @@ from clipguard.core.results import (
     Verdict,
 )
 
-_NAMES = json.loads(Path(__file__).with_name("names.json").read_text())
-HOSTILE, CONCEPTS, TITLES = (tuple(_NAMES[key]) for key in ("hostile", "concepts", "titles"))
+HOSTILE, CONCEPTS, TITLES = json.loads(Path(__file__).with_name("names.json").read_text()).values()
 
 
 def fraction(name: str, value: float | None, n: int = 64) -> Measurement:
@@ -140,9 +139,7 @@ def replay(*, strong: bool, families: int = 44) -> Replay:
 NOT_COVERED = (
     "triggers outside the replayed families, among them fixed patches that no rule lists",
     "triggers weaker or stronger than the replayed strengths",
-    "sample-specific, generated and semantic triggers, and triggers of several parts",
     "text triggers and backdoors of the text tower",
-    "targets outside the vocabulary, and targets that are no concept",
     "attackers who know the replay list",
     "anything done to the model after this file was written",
 )
@@ -151,10 +148,7 @@ SUMMARIES = {
         "Behaviour of a planted trigger was reproduced: Vertical stripe patch moves 62 of 64 "
         "held-out pictures to 'banana'."
     ),
-    Outcome.NO_EVIDENCE: (
-        "No evidence of a backdoor was found within the coverage listed below. "
-        "This is no certificate of absence."
-    ),
+    Outcome.NO_EVIDENCE: "No evidence was found. This is no certificate of absence.",
     Outcome.NATURAL_LIKE: (
         "A trigger-like weakness exists: Sinusoidal stripes moves 30 of 64 held-out pictures to "
         "'zebra'. Nothing indicates that it was planted; it can be exploited all the same."
