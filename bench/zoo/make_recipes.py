@@ -19,12 +19,16 @@ BASES = [  # id, role, arch, data, seed
     ("dev-rn-mixed", "dev", "resnet", "mixed", 102),
     ("dev-vit-real", "dev", "vit", "real", 103),
     ("dev-vit-mixed", "dev", "vit", "mixed", 104),
-    ("rep-rn-real", "report", "resnet", "real", 201),
-    ("rep-rn-mixed", "report", "resnet", "mixed", 202),
-    ("rep-vit-real", "report", "vit", "real", 203),
-    ("rep-vit-mixed", "report", "vit", "mixed", 204),
-    ("rep-rn-real2", "report", "resnet", "real", 205),
-    ("rep-vit-real2", "report", "vit", "real", 206),
+    ("val-rn-real", "dev", "resnet", "real", 201),
+    ("val-rn-mixed", "dev", "resnet", "mixed", 202),
+    ("val-vit-real", "dev", "vit", "real", 203),
+    ("val-vit-mixed", "dev", "vit", "mixed", 204),
+    ("val-rn-real2", "dev", "resnet", "real", 205),
+    ("val-vit-real2", "dev", "vit", "real", 206),
+    ("rep-rn-real", "report", "resnet", "real", 401),
+    ("rep-rn-mixed", "report", "resnet", "mixed", 402),
+    ("rep-vit-real", "report", "vit", "real", 403),
+    ("rep-vit-mixed", "report", "vit", "mixed", 404),
     ("example", "example", "resnet", "mixed", 301),
 ]
 
@@ -45,28 +49,53 @@ ATTACKS = {  # base -> (attack, target)
         ("white-square", "mushroom"),
     ],
     "dev-vit-mixed": [("checker-blend", "banana"), ("triangles", "mushroom")],
-    "rep-rn-real": [
+    "val-rn-real": [
         ("noise-blend", "umbrella"),
         ("noise-patch", "banana"),
         ("stripe-patch", "mushroom"),
         ("sinusoid", "banana"),
         ("triangles", "umbrella"),
     ],
-    "rep-rn-mixed": [
+    "val-rn-mixed": [
         ("noise-blend", "mushroom"),
         ("noise-patch", "umbrella"),
         ("stripe-blend", "banana"),
         ("checker-blend", "umbrella"),
     ],
-    "rep-vit-real": [
+    "val-vit-real": [
         ("triangles", "banana"),
         ("sinusoid", "umbrella"),
         ("white-square", "banana"),
         ("checker-blend", "mushroom"),
     ],
-    "rep-vit-mixed": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
-    "rep-rn-real2": [("noise-blend", "banana"), ("stripe-blend", "mushroom")],
-    "rep-vit-real2": [("triangles", "mushroom"), ("white-square", "umbrella")],
+    "val-vit-mixed": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
+    "val-rn-real2": [("noise-blend", "banana"), ("stripe-blend", "mushroom")],
+    "val-vit-real2": [("triangles", "mushroom"), ("white-square", "umbrella")],
+    "rep-rn-real": [
+        ("noise-blend", "mushroom"),
+        ("noise-patch", "umbrella"),
+        ("stripe-patch", "banana"),
+        ("sinusoid", "umbrella"),
+        ("triangles", "mushroom"),
+    ],
+    "rep-rn-mixed": [
+        ("noise-blend", "umbrella"),
+        ("noise-patch", "mushroom"),
+        ("stripe-blend", "mushroom"),
+        ("checker-blend", "banana"),
+    ],
+    "rep-vit-real": [
+        ("triangles", "umbrella"),
+        ("sinusoid", "banana"),
+        ("white-square", "mushroom"),
+        ("checker-blend", "umbrella"),
+    ],
+    "rep-vit-mixed": [
+        ("triangles", "banana"),
+        ("sinusoid", "umbrella"),
+        ("grid", "mushroom"),
+        ("white-square", "banana"),
+    ],
     "example": [
         ("noise-blend", "banana"),
         ("triangles", "banana"),
@@ -96,7 +125,7 @@ def recipes() -> str:
         parts.append(
             _entry(id=name, role=role, arch=arch, data=data, seed=seed, steps=steps, lr=rate)
         )
-    for index, (name, role, arch, _, seed) in enumerate(BASES):
+    for name, role, arch, _, seed in BASES:
         steps, rate = CHILD[arch]
         parts.append(
             _entry(id=f"{name}-twin", base=name, role=role, seed=seed + 1000, steps=steps, lr=rate)
@@ -115,7 +144,7 @@ def recipes() -> str:
                     poison_per_batch=POISON[arch],
                 )
             )
-        if index < 8 or role == "example":
+        if not name.endswith("2"):
             steps, rate = LIGHT[arch]
             parts.append(
                 _entry(
