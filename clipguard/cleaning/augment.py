@@ -1,13 +1,10 @@
-"""PAR's change of the training pictures: noise and one erased square each.
-
-The published code draws noise that only brightens; its paper names plain Gaussian noise, which is
-what is drawn here. Source: arXiv 2412.00727.
-"""
+"""Changes of the training pictures."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from clipguard.cleaning.options import AugmentSettings
 
@@ -18,7 +15,10 @@ def augment(
     fill: tuple[float, float, float],
     generator: torch.Generator,
 ) -> Tensor:
-    """A changed copy of pictures.
+    """PAR's change: noise and one erased square each.
+
+    The published code draws noise that only brightens; its paper names plain Gaussian noise, which
+    is what is drawn here. Source: arXiv 2412.00727.
 
     Args:
         pixels: (B, 3, S, S) float32 in 0..1.
@@ -43,3 +43,28 @@ def augment(
         top, left = (int(share * (size - side + 1)) for share in places[index].tolist())
         changed[index, :, top : top + side, left : left + side] = colour
     return changed
+
+
+def views(pixels: Tensor, smallest: float, generator: torch.Generator) -> Tensor:
+    """Random square parts of pictures, enlarged, half of them mirrored: more variety to hold on to.
+
+    Args:
+        pixels: (B, 3, S, S) float32 in 0..1.
+        smallest: least side of a part as a share of the picture's; 1 leaves pictures whole.
+        generator: a CPU generator.
+
+    Returns:
+        (B, 3, S, S), as bytes would hold it.
+    """
+    count, _, size, _ = pixels.shape
+    sides = smallest + (1 - smallest) * torch.rand(count, generator=generator)
+    places = torch.rand(count, 2, generator=generator)
+    mirrored = torch.rand(count, generator=generator) < 0.5
+    seen = torch.empty_like(pixels)
+    for index in range(count):
+        side = max(round(size * float(sides[index])), 1)
+        top, left = (int(share * (size - side + 1)) for share in places[index].tolist())
+        part = pixels[index : index + 1, :, top : top + side, left : left + side]
+        seen[index] = F.interpolate(part, size=size, mode="bilinear", align_corners=False)[0]
+    seen[mirrored] = seen[mirrored].flip(-1)
+    return seen.mul_(255).round_().div_(255)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from clipguard.cleaning import probe
+from clipguard.cleaning.augment import views
 from clipguard.cleaning.batches import Batches
 from clipguard.cleaning.dev import Dev, Standing
 from clipguard.cleaning.guides import Guides
@@ -67,6 +68,7 @@ class Guided:
 class Pull:
     """The loss of one step; a pure function of weights and step."""
 
+    smallest_view: float
     pull_weight: float
     weights: TermWeights
     reference: ClipModel
@@ -76,10 +78,12 @@ class Pull:
     def __call__(self, model: TrainableClip, step: int) -> Terms:
         """The terms of a step, counted from 0."""
         pairs = self.batches.at(step)
-        stamped = self.guides.stamp(pairs.pixels, step)
+        generator = self.guides.seeds.child("view", step).torch()
+        pixels = views(pairs.pixels, self.smallest_view, generator)
+        stamped = self.guides.stamp(pixels, step)
         with torch.no_grad():
-            home = self.reference.encode_image(pairs.pixels)
-        triggered, clean = model.encode_image(torch.cat([stamped, pairs.pixels])).chunk(2)
+            home = self.reference.encode_image(pixels)
+        triggered, clean = model.encode_image(torch.cat([stamped, pixels])).chunk(2)
         pull, held = drift(triggered, home), drift(clean, home)
         total = self.pull_weight * pull + self.weights.distill * held
         if self.weights.contrastive:
@@ -120,7 +124,9 @@ class Rounds:
         limit = self.task.steps or self.settings.round_steps * self.settings.max_rounds
         mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
         points: list[Point] = []
-        while self.taken < limit and not (points and self._reaches(points[-1])):
+        while self.taken < limit and not (
+            len(points) >= self.settings.min_rounds and self._reaches(points[-1])
+        ):
             self._descend(mover, min(self.settings.round_steps, limit - self.taken))
             points.append(self._here(f"after {self.taken} steps"))
         best = min(points, key=lambda point: point.standing.rank(self.settings.goal))
@@ -183,6 +189,7 @@ def _pull(settings: GuidedSettings, task: CleaningTask) -> Pull:
     seeds = task.seeds.child("train")
     size = task.model.spec.image_size
     return Pull(
+        smallest_view=settings.smallest_view,
         pull_weight=settings.pull_weight,
         weights=settings.synthetic if task.pairs.synthetic else settings.real,
         reference=task.reference,

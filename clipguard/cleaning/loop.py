@@ -167,7 +167,7 @@ def _step(
         group["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
     terms = objective(model, step)
-    terms.total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    terms.total.backward()
     optimiser.step()
     return terms
 

@@ -93,8 +93,10 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     batch: Annotated[int, Meta(ge=2)]
     round_steps: Count
+    min_rounds: Count
     max_rounds: Count
     warm_up: Share
+    smallest_view: Annotated[float, Meta(gt=0, le=1)]
     pull_weight: Weight
     members_per_step: Count
     fresh_instances: Share

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from clipguard.cleaning import options
-from clipguard.cleaning.augment import augment
+from clipguard.cleaning.augment import augment, views
 from clipguard.cleaning.options import AugmentSettings
 from clipguard.core.seeds import Seeds
 
@@ -49,3 +49,26 @@ def test_nothing_happens_at_probability_zero_and_input_stays() -> None:
     changed()
     assert torch.equal(PIXELS, before)
     assert torch.equal(changed(), changed())
+
+
+RAMP = torch.linspace(0, 1, 32).expand(200, 3, 32, 32).contiguous()  # brighter to the right
+
+
+def test_views_are_parts_enlarged_and_half_of_them_mirrored() -> None:
+    seen = views(RAMP, 0.5, Seeds(0).torch())
+    assert seen.shape == RAMP.shape
+    spread = seen[:, 0, 0, -1] - seen[:, 0, 0, 0]
+    assert 70 < int((spread < 0).sum()) < 130
+    # A part of at least half the side spans 15 to 31 of the 31 strides of the ramp.
+    assert 15 / 31 - 0.02 < float(spread.abs().min()) < 0.6
+    assert 0.9 < float(spread.abs().max()) <= 1.0
+    assert torch.equal((seen * 255).round() / 255, seen)
+
+
+def test_whole_pictures_are_only_mirrored() -> None:
+    pictures = (RAMP * 255).round() / 255
+    seen = views(pictures, 1.0, Seeds(0).torch())
+    same = (seen - pictures).abs().flatten(1).amax(1) < 1e-6
+    mirrored = (seen.flip(-1) - pictures).abs().flatten(1).amax(1) < 1e-6
+    assert bool((same ^ mirrored).all())
+    assert 70 < int(mirrored.sum()) < 130

@@ -46,8 +46,10 @@ def test_the_last_step_may_come_before_the_goal_and_is_said() -> None:
 
 
 def test_rounds_end_once_the_goal_is_reached() -> None:
-    easy = msgspec.structs.replace(SETTINGS, goal=1.0, round_steps=3)
+    easy = msgspec.structs.replace(SETTINGS, goal=1.0, round_steps=3, min_rounds=1)
     assert Guided(easy).clean(task(trained(poisoned=True))).settings["steps"] == 3
+    patient = msgspec.structs.replace(easy, min_rounds=2)
+    assert Guided(patient).clean(task(trained(poisoned=True))).settings["steps"] == 6
     never = msgspec.structs.replace(SETTINGS, goal=0.0, round_steps=3, max_rounds=2)
     job = task(trained(poisoned=True), learning_rate=1e-6)
     assert Guided(never).clean(job).settings["steps"] == 6
