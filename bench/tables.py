@@ -67,11 +67,11 @@ def qualifies(card: dict[str, Any], cards: dict[str, Any]) -> bool:
 
 def detection(clean: dict[str, Any], dirty: dict[str, Any], scans: dict[str, Any]) -> str:
     """Alarms on clean models and finds on backdoored ones, with intervals."""
-    alarms = sum(scans[name]["exit_code"] == 1 for name in clean)
-    undecided = sum(scans[name]["exit_code"] == 3 for name in clean)
-    found = sum(scans[name]["exit_code"] == 1 for name in dirty)
+    alarms = sum(scans[name]["outcome"] == "backdoored" for name in clean)
+    undecided = sum(scans[name]["outcome"] == "inconclusive" for name in clean)
+    found = sum(scans[name]["outcome"] == "backdoored" for name in dirty)
     right = sum(
-        scans[name]["exit_code"] == 1 and scans[name]["verdict"]["concept"] == card["target"]
+        scans[name]["outcome"] == "backdoored" and scans[name]["concept"] == card["target"]
         for name, card in dirty.items()
     )
     real = sum(card["data"] == "real" for card in (clean | dirty).values())
@@ -129,6 +129,8 @@ def _without(cluster: str) -> Calibration:
 def _accuses(scan: dict[str, Any], cluster: str, calibration: Calibration) -> bool:
     """The verdict's rule on what is left of a scan: likelihood and reproduction."""
     rest = [item for item in scan["families"] if item["cluster"] != cluster and not item["natural"]]
+    if not rest:
+        return False
     best = max(rest, key=lambda item: item["contrast"])
     values = {
         "contrast": max(best["contrast"], 0.0),
@@ -152,10 +154,10 @@ def models(cards: dict[str, Any], scans: dict[str, Any], every: dict[str, Any]) 
                 f"{card['clean_accuracy']:.2f}",
                 f"{card['attack_success']:.2f}" if "attack" in card else "-",
                 card.get("target", "-"),
-                scan["verdict"]["outcome"],
-                f"{scan['verdict']['likelihood'] or 0:.2f}",
-                scan["verdict"]["trigger"] or "-",
-                scan["verdict"]["concept"] or "-",
+                scan["outcome"],
+                f"{scan['likelihood'] or 0:.2f}",
+                scan["trigger"] or "-",
+                scan["concept"] or "-",
                 f"{features['contrast']:.2f}",
             )
         )

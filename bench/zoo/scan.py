@@ -11,7 +11,13 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+
+from clipguard.core import schema
+from clipguard.core.results import FamilyResult
+from clipguard.probes.replay import features, natural
+from clipguard.triggers import rule
 
 
 def main() -> None:
@@ -44,30 +50,48 @@ def collect(work: Path, data: Path) -> None:
     """Gather cards and scans into two small files that the tables are made from."""
     data.mkdir(parents=True, exist_ok=True)
     cards = {p.parent.name: json.loads(p.read_text()) for p in sorted(work.glob("zoo/*/card.json"))}
-    scans = {p.stem: compact(json.loads(p.read_text())) for p in sorted(work.glob("scans/*.json"))}
+    scans = {p.stem: compact(p.read_bytes()) for p in sorted(work.glob("scans/*.json"))}
     for name, table in (("zoo.json", cards), ("scans.json", scans)):
-        (data / name).write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
+        lines = [f"{json.dumps(key)}: {json.dumps(table[key], sort_keys=True)}" for key in table]
+        (data / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def compact(result: dict[str, object]) -> dict[str, object]:
-    """The figures of one scan that tables, fits and leave-one-out studies need."""
-    scan = result["delivered"]
-    assert isinstance(scan, dict)
-    replay = scan["replay"]
-    keep = ("family", "cluster", "variant", "concept", "contrast", "score", "natural")
+def compact(data: bytes) -> dict[str, object]:
+    """The figures of one scan that tables, fits and leave-one-out studies need.
+
+    What a family means by itself is looked up again, so that a sink added to its rule counts.
+    """
+    scan = schema.loads(data).delivered
+    assert scan is not None
+    families = sorted(
+        (_renamed(family) for family in (scan.replay.families if scan.replay else ())),
+        key=lambda family: (-family.contrast, family.family),
+    )
     return {
-        "exit_code": result["exit_code"],
-        "verdict": {
-            key: scan["verdict"][key] for key in ("outcome", "likelihood", "trigger", "concept")
-        },
-        "checks": {check["id"]: check["state"] for check in scan["checks"]},
-        "features": replay and replay["features"],
-        "null": replay and replay["null"],
-        "families": replay
-        and [
-            {key: family[key] for key in keep} | {"moved": family["share_rise"]["value"]}
-            for family in replay["families"]
-        ],
+        "outcome": scan.verdict.outcome.value,
+        "likelihood": scan.verdict.likelihood,
+        "trigger": scan.verdict.trigger,
+        "concept": scan.verdict.concept,
+        "checks": {check.id: check.state.value for check in scan.checks},
+        "features": features(families) if families else None,
+        "families": [_figures(family) for family in families],
+    }
+
+
+def _renamed(family: FamilyResult) -> FamilyResult:
+    return replace(family, natural=natural(rule(family.family), family.concept))
+
+
+def _figures(family: FamilyResult) -> dict[str, object]:
+    return {
+        "family": family.family,
+        "cluster": family.cluster,
+        "variant": family.variant,
+        "concept": family.concept,
+        "natural": family.natural is not None,
+        "contrast": round(family.contrast, 4),
+        "score": round(family.score, 4),
+        "moved": family.share_rise.value,
     }
 
 

@@ -129,11 +129,14 @@ class Rounds:
         ):
             self._descend(mover, min(self.settings.round_steps, limit - self.taken))
             points.append(self._here(f"after {self.taken} steps"))
-        best = min(points, key=lambda point: point.standing.rank(self.settings.goal))
+        # Among points that reach the goal the last is taken, not the one that drifts least: on
+        # pictures unlike the drawn ones the trigger goes on losing long after it is gone here.
+        ranked = min(points, key=lambda point: point.standing.rank(self.settings.goal))
+        best = points[-1] if self._reaches(points[-1]) else ranked
         self._load(best.weights)
         verdict = "reaches" if self._reaches(best) else "is the best point, but misses,"
         self._say(f"{best.name} {verdict} the goal of attack success {self.settings.goal:g}")
-        if self._reaches(best):
+        if self.settings.trim and self._reaches(best):
             self._trim(best)
 
     def _descend(self, mover: torch.optim.Optimizer, steps: int) -> None:

@@ -231,7 +231,7 @@ def _family(
         ),
         contrast=effect.contrast,
         score=score,
-        natural=_natural(rule, concept),
+        natural=natural(rule, concept),
         curve=tuple(
             _point(item, effect.rise.concept)
             for item in curve
@@ -240,7 +240,8 @@ def _family(
     )
 
 
-def _natural(rule: TriggerRule, concept: str) -> str | None:
+def natural(rule: TriggerRule, concept: str) -> str | None:
+    """Why the concept is what the pattern means by itself; None when it is not."""
     if concept.lower() in {sink.lower() for sink in rule.sinks}:
         return f"the pattern itself means {concept!r}"
     return None
