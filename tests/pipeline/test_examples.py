@@ -103,7 +103,7 @@ def test_random_weights_are_inconclusive(folder):
     torch.manual_seed(0)
     path = folder / "random.pt"
     torch.save(compat.open_clip().create_model("ViT-B-32").state_dict(), path)
-    done = clipguard("scan", path, cwd=folder)
+    done = clipguard("scan", path, "--arch", "ViT-B-32", cwd=folder)
     result = schema.loads(done.stdout)
     path.unlink()
     assert done.returncode == 3
