@@ -50,7 +50,8 @@ def test_a_successful_repair_passes_with_the_finding_on_record(audited):
     assert result.repaired.verdict.outcome in {Outcome.NO_EVIDENCE, Outcome.NATURAL_LIKE}
     assert value(result.cleaning.before, "attack_success") > 0.6
     assert value(result.cleaning.after, "attack_success") <= 0.10
-    assert value(result.cleaning.after, "agreement") > 0.7
+    # Of 1000 neighbouring names the very same one: far from chance, far from certain.
+    assert value(result.cleaning.after, "agreement") > 0.5
 
 
 def test_the_onnx_pair_agrees_with_torch(audited):
