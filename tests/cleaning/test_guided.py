@@ -55,6 +55,23 @@ def test_rounds_end_once_the_goal_is_reached() -> None:
     assert Guided(never).clean(job).settings["steps"] == 6
 
 
+def test_of_points_that_reach_the_goal_the_last_is_kept() -> None:
+    easy = msgspec.structs.replace(SETTINGS, goal=1.0, round_steps=3, min_rounds=3)
+    outcome = Guided(easy).clean(task(trained(poisoned=True)))
+    assert outcome.explanation[-1].startswith("after 9 steps reaches the goal")
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(1.0, "kept 1.00 of the way"), (0.0, "kept after 60 steps")]
+)
+def test_going_back_must_not_help_the_trigger(share: float, expected: str) -> None:
+    trimmed = msgspec.structs.replace(SETTINGS, trim=(share,), goal=0.5, min_rounds=2)
+    job = task(trained(poisoned=True), learning_rate=1e-3)
+    outcome = Guided(trimmed).clean(job)
+    assert outcome.explanation[-1].startswith(expected)
+    assert accuracy(job.model, triggered=True) < 0.5
+
+
 def test_the_delivered_model_is_left_alone() -> None:
     job = task(trained(poisoned=True), steps=3, learning_rate=1e-3)
     before = job.reference.state()
