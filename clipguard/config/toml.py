@@ -24,7 +24,8 @@ def load(source: Path | Traversable) -> dict[str, Any]:
         ConfigError: missing, unreadable, not UTF-8 or not TOML; the message holds the line.
     """
     try:
-        return tomllib.loads(source.read_text(encoding="utf-8"))
+        tables: dict[str, Any] = tomllib.loads(source.read_text(encoding="utf-8"))
+        return tables
     except FileNotFoundError as error:
         raise ConfigError("config.missing", "no such file", where=str(source)) from error
     except OSError as error:

@@ -138,8 +138,14 @@ def start(tmp_path: Path, body: str, *arguments: str, **keywords: object) -> sub
         [sys.executable, "-c", PROGRAM, *arguments],
         env=environment,
         stderr=subprocess.PIPE,
+        preexec_fn=listen,
         **keywords,
     )
+
+
+def listen() -> None:
+    """A shell's background jobs ignore SIGINT and hand that on; a terminal's do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 WAITS = """
