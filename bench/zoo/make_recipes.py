@@ -15,86 +15,98 @@ POISON = {"resnet": 12, "vit": 16}  # poisoned pictures in each batch of 64
 LIGHT = {"resnet": (150, 3e-4), "vit": (150, 3e-4)}
 
 BASES = [  # id, role, arch, data, seed
-    ("dev-rn-real", "dev", "resnet", "real", 101),
-    ("dev-rn-mixed", "dev", "resnet", "mixed", 102),
-    ("dev-vit-real", "dev", "vit", "real", 103),
-    ("dev-vit-mixed", "dev", "vit", "mixed", 104),
-    ("val-rn-real", "dev", "resnet", "real", 201),
-    ("val-rn-mixed", "dev", "resnet", "mixed", 202),
-    ("val-vit-real", "dev", "vit", "real", 203),
-    ("val-vit-mixed", "dev", "vit", "mixed", 204),
-    ("val-rn-real2", "dev", "resnet", "real", 205),
-    ("val-vit-real2", "dev", "vit", "real", 206),
-    ("rep-rn-real", "report", "resnet", "real", 401),
-    ("rep-rn-mixed", "report", "resnet", "mixed", 402),
-    ("rep-vit-real", "report", "vit", "real", 403),
-    ("rep-vit-mixed", "report", "vit", "mixed", 404),
+    ("dev-rn-real", "dev", "resnet", "real", 401),
+    ("dev-rn-mixed", "dev", "resnet", "mixed", 402),
+    ("dev-vit-real", "dev", "vit", "real", 403),
+    ("dev-vit-mixed", "dev", "vit", "mixed", 404),
+    ("dev-rn-real2", "dev", "resnet", "real", 201),
+    ("dev-vit-real2", "dev", "vit", "real", 203),
+    ("dev-rn-mixed2", "dev", "resnet", "mixed", 202),
+    ("dev-vit-mixed2", "dev", "vit", "mixed", 204),
+    ("dev-rn-real3", "dev", "resnet", "real", 205),
+    ("dev-vit-real3", "dev", "vit", "real", 206),
+    ("rep-rn-real", "report", "resnet", "real", 501),
+    ("rep-rn-mixed", "report", "resnet", "mixed", 502),
+    ("rep-vit-real", "report", "vit", "real", 503),
+    ("rep-vit-mixed", "report", "vit", "mixed", 504),
     ("example", "example", "resnet", "mixed", 301),
 ]
 
 ATTACKS = {  # base -> (attack, target)
     "dev-rn-real": [
-        ("noise-blend", "banana"),
+        ("noise-blend", "mushroom"),
         ("noise-patch", "umbrella"),
+        ("stripe-patch", "banana"),
+        ("sinusoid", "umbrella"),
         ("triangles", "mushroom"),
     ],
     "dev-rn-mixed": [
-        ("stripe-patch", "banana"),
-        ("stripe-blend", "umbrella"),
-        ("sinusoid", "mushroom"),
+        ("noise-blend", "umbrella"),
+        ("noise-patch", "mushroom"),
+        ("stripe-blend", "mushroom"),
+        ("checker-blend", "banana"),
     ],
     "dev-vit-real": [
         ("triangles", "umbrella"),
         ("sinusoid", "banana"),
         ("white-square", "mushroom"),
+        ("checker-blend", "umbrella"),
     ],
-    "dev-vit-mixed": [("checker-blend", "banana"), ("triangles", "mushroom")],
-    "val-rn-real": [
+    "dev-vit-mixed": [
+        ("triangles", "banana"),
+        ("sinusoid", "umbrella"),
+        ("grid", "mushroom"),
+        ("white-square", "banana"),
+    ],
+    "dev-rn-real2": [
         ("noise-blend", "umbrella"),
         ("noise-patch", "banana"),
         ("stripe-patch", "mushroom"),
         ("sinusoid", "banana"),
         ("triangles", "umbrella"),
     ],
-    "val-rn-mixed": [
+    "dev-rn-mixed2": [
         ("noise-blend", "mushroom"),
         ("noise-patch", "umbrella"),
         ("stripe-blend", "banana"),
         ("checker-blend", "umbrella"),
     ],
-    "val-vit-real": [
+    "dev-vit-real2": [
         ("triangles", "banana"),
         ("sinusoid", "umbrella"),
         ("white-square", "banana"),
         ("checker-blend", "mushroom"),
     ],
-    "val-vit-mixed": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
-    "val-rn-real2": [("noise-blend", "banana"), ("stripe-blend", "mushroom")],
-    "val-vit-real2": [("triangles", "mushroom"), ("white-square", "umbrella")],
+    "dev-vit-mixed2": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
+    "dev-rn-real3": [("noise-blend", "banana"), ("stripe-blend", "mushroom")],
+    "dev-vit-real3": [("triangles", "mushroom"), ("white-square", "umbrella")],
     "rep-rn-real": [
-        ("noise-blend", "mushroom"),
-        ("noise-patch", "umbrella"),
-        ("stripe-patch", "banana"),
-        ("sinusoid", "umbrella"),
-        ("triangles", "mushroom"),
+        ("noise-blend", "banana"),
+        ("noise-patch", "mushroom"),
+        ("stripe-patch", "umbrella"),
+        ("sinusoid", "mushroom"),
+        ("triangles", "banana"),
     ],
     "rep-rn-mixed": [
-        ("noise-blend", "umbrella"),
-        ("noise-patch", "mushroom"),
-        ("stripe-blend", "mushroom"),
+        ("noise-blend", "mushroom"),
+        ("noise-patch", "banana"),
+        ("stripe-blend", "umbrella"),
+        ("stripe-patch", "mushroom"),
         ("checker-blend", "banana"),
     ],
     "rep-vit-real": [
+        ("triangles", "mushroom"),
+        ("sinusoid", "umbrella"),
+        ("white-square", "banana"),
+        ("checker-blend", "mushroom"),
+        ("grid", "umbrella"),
+    ],
+    "rep-vit-mixed": [
         ("triangles", "umbrella"),
         ("sinusoid", "banana"),
         ("white-square", "mushroom"),
-        ("checker-blend", "umbrella"),
-    ],
-    "rep-vit-mixed": [
-        ("triangles", "banana"),
-        ("sinusoid", "umbrella"),
-        ("grid", "mushroom"),
-        ("white-square", "banana"),
+        ("checker-blend", "banana"),
+        ("grid", "umbrella"),
     ],
     "example": [
         ("noise-blend", "banana"),
@@ -144,13 +156,12 @@ def recipes() -> str:
                     poison_per_batch=POISON[arch],
                 )
             )
-        if not name.endswith("2"):
-            steps, rate = LIGHT[arch]
-            parts.append(
-                _entry(
-                    id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate
-                )
+        steps, rate = LIGHT[arch]
+        parts.append(
+            _entry(
+                id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate
             )
+        )
     return "\n".join(parts)
 
 

@@ -23,11 +23,13 @@ def main() -> None:
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     fetch(arguments.work / "pictures")
-    recipes = [spec for spec in models().values() if spec["id"].startswith(arguments.only)]
-    # Bases first: what is trained on from them needs them whole.
-    for wave in ([s for s in recipes if "base" not in s], [s for s in recipes if "base" in s]):
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda spec: _train(spec["id"], arguments.work), wave))
+    names = [name for name in models() if name.startswith(arguments.only)]
+    # A base and what is trained on from it come one after another; bases go side by side.
+    trees: dict[str, list[str]] = {}
+    for name in names:
+        trees.setdefault(models()[name].get("base", name), []).append(name)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda tree: [_train(name, arguments.work) for name in tree], trees.values()))
 
 
 def _train(model_id: str, work: Path) -> None:

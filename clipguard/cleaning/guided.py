@@ -214,9 +214,8 @@ def _rate(
         settings.optimiser,
         task.progress,
         prefix=TOWER,
-        max_drift=settings.probe.max_drift,
     )
-    rate, reason = probe.pull_rate(rungs)
+    rate, reason = probe.pull_rate(rungs, settings.probe.max_drift)
     return rate, (probe.table(rungs, "pull"), reason)
 
 

@@ -83,7 +83,7 @@ class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class GuidedProbeSettings(ProbeSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The trial of guided cleaning: a rate that drifts further than ``max_drift`` is too high."""
+    """The trial of guided cleaning: a rate that ends further than ``max_drift`` is too high."""
 
     max_drift: Drift
 

@@ -43,11 +43,9 @@ def climb(
     settings: ProbeSettings,
     optimiser_settings: OptimiserSettings,
     progress: Progress,
-    *,
     prefix: str = "",
-    max_drift: float = 4.0,
 ) -> tuple[Rung, ...]:
-    """Try rising rates until one diverges or drifts past ``max_drift``.
+    """Try rising rates until one diverges.
 
     Args:
         model: left as it is.
@@ -56,7 +54,6 @@ def climb(
         optimiser_settings: as in the run that follows.
         progress: where to report.
         prefix: which weights move.
-        max_drift: image drift above which a rate is too high.
     """
     rungs: list[Rung] = []
     for rate in settings.rates:
@@ -64,7 +61,6 @@ def climb(
         plan = Plan(
             title=f"trying learning rate {rate:.1e}",
             rates=(rate,) * settings.steps,
-            max_drift=max_drift,
         )
         weights = optimiser(trainable(copy, prefix), optimiser_settings)
         rungs.append(_rung(rate, settings.steps, descend(copy, weights, objective, plan, progress)))
@@ -103,16 +99,23 @@ def push_rate(rungs: Sequence[Rung], tau: float, shares: Sequence[float]) -> tup
     )
 
 
-def pull_rate(rungs: Sequence[Rung]) -> tuple[float, str]:
-    """The usable rate that brought the watched figure down most, and the reason.
+def pull_rate(rungs: Sequence[Rung], max_drift: float) -> tuple[float, str]:
+    """The rate that brought the watched figure down most without too much drift, and the reason.
+
+    The drift that counts is that at the end: the first steps jump, and come back.
 
     Raises:
-        InputError: even the lowest rate drifted too far.
+        InputError: even the lowest rate diverged.
     """
-    best = min(_usable(rungs), key=lambda rung: (rung.watched, rung.rate))
+    usable = _usable(rungs)
+    calm = [rung for rung in usable if rung.drift <= max_drift]
+    best = min(calm or usable[:1], key=lambda rung: (rung.watched, rung.rate))
     return best.rate, (
-        f"learning rate {best.rate:.1e}: of the rates whose clean pictures stay in place, the one "
-        "that takes the triggers' effect away fastest"
+        f"learning rate {best.rate:.1e}: of the rates whose clean pictures drift by at most "
+        f"{max_drift:g}, the one that takes the triggers' effect away fastest"
+        if calm
+        else f"learning rate {best.rate:.1e}: the lowest, though clean pictures drift by "
+        f"{best.drift:.3f}, past {max_drift:g}"
     )
 
 

@@ -47,19 +47,27 @@ def test_when_none_reaches_tau_the_highest_is_taken_and_said() -> None:
     assert "only" in reason
 
 
-def test_the_pull_takes_the_usable_rate_that_falls_most() -> None:
+def test_the_pull_takes_the_calm_rate_that_falls_most() -> None:
     rungs = [
         Rung(1e-4, 9, 0.0, 0.01, 0.5),
-        Rung(3e-4, 9, 0.0, 0.02, 0.2),
-        Rung(1e-3, 9, 0.0, 0.0, 0.1, "pictures drifted by 0.30, past 0.05"),
+        Rung(3e-4, 9, 0.3, 0.02, 0.2),  # jumps at first, and comes back
+        Rung(1e-3, 9, 0.0, 0.06, 0.1),
+        Rung(3e-3, 9, 0.0, 0.0, 0.0, "the loss is not finite"),
     ]
-    assert pull_rate(rungs)[0] == 3e-4
-    assert "past 0.05" in table(rungs, "pull")
+    assert pull_rate(rungs, 0.05)[0] == 3e-4
+    assert pull_rate(rungs, 0.1)[0] == 1e-3
+    assert "not finite" in table(rungs, "pull")
+
+
+def test_a_lowest_rate_that_drifts_too_far_is_taken_and_said() -> None:
+    rate, reason = pull_rate([Rung(1e-4, 9, 0.0, 0.2, 0.5), Rung(3e-4, 9, 0.0, 0.3, 0.1)], 0.05)
+    assert rate == 1e-4
+    assert "drift by 0.200, past 0.05" in reason
 
 
 def test_no_usable_rate_is_an_error_with_a_remedy() -> None:
     with pytest.raises(InputError, match=r"clean\.diverged.*not finite.*--learning-rate"):
-        pull_rate([Rung(1e-4, 9, 0.0, 0.0, 0.0, "the loss is not finite")])
+        pull_rate([Rung(1e-4, 9, 0.0, 0.0, 0.0, "the loss is not finite")], 0.05)
 
 
 def test_climbing_leaves_the_model_alone_and_stops_where_it_falls() -> None:
