@@ -20,11 +20,7 @@ BASES = [  # id, role, arch, data, seed
     ("dev-vit-real", "dev", "vit", "real", 403),
     ("dev-vit-mixed", "dev", "vit", "mixed", 404),
     ("dev-rn-real2", "dev", "resnet", "real", 201),
-    ("dev-vit-real2", "dev", "vit", "real", 203),
     ("dev-rn-mixed2", "dev", "resnet", "mixed", 202),
-    ("dev-vit-mixed2", "dev", "vit", "mixed", 204),
-    ("dev-rn-real3", "dev", "resnet", "real", 205),
-    ("dev-vit-real3", "dev", "vit", "real", 206),
     ("rep-rn-real", "report", "resnet", "real", 501),
     ("rep-rn-mixed", "report", "resnet", "mixed", 502),
     ("rep-vit-real", "report", "vit", "real", 503),
@@ -71,15 +67,6 @@ ATTACKS = {  # base -> (attack, target)
         ("stripe-blend", "banana"),
         ("checker-blend", "umbrella"),
     ],
-    "dev-vit-real2": [
-        ("triangles", "banana"),
-        ("sinusoid", "umbrella"),
-        ("white-square", "banana"),
-        ("checker-blend", "mushroom"),
-    ],
-    "dev-vit-mixed2": [("triangles", "umbrella"), ("sinusoid", "mushroom"), ("grid", "banana")],
-    "dev-rn-real3": [("noise-blend", "banana"), ("stripe-blend", "mushroom")],
-    "dev-vit-real3": [("triangles", "mushroom"), ("white-square", "umbrella")],
     "rep-rn-real": [
         ("noise-blend", "banana"),
         ("noise-patch", "mushroom"),
@@ -158,9 +145,7 @@ def recipes() -> str:
             )
         steps, rate = LIGHT[arch]
         parts.append(
-            _entry(
-                id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate
-            )
+            _entry(id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate)
         )
     return "\n".join(parts)
 
