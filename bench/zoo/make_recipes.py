@@ -54,19 +54,8 @@ ATTACKS = {  # base -> (attack, target)
         ("grid", "mushroom"),
         ("white-square", "banana"),
     ],
-    "dev-rn-real2": [
-        ("noise-blend", "umbrella"),
-        ("noise-patch", "banana"),
-        ("stripe-patch", "mushroom"),
-        ("sinusoid", "banana"),
-        ("triangles", "umbrella"),
-    ],
-    "dev-rn-mixed2": [
-        ("noise-blend", "mushroom"),
-        ("noise-patch", "umbrella"),
-        ("stripe-blend", "banana"),
-        ("checker-blend", "umbrella"),
-    ],
+    "dev-rn-real2": [("noise-blend", "umbrella"), ("noise-patch", "banana")],
+    "dev-rn-mixed2": [("noise-blend", "mushroom"), ("noise-patch", "umbrella")],
     "rep-rn-real": [
         ("noise-blend", "banana"),
         ("noise-patch", "mushroom"),

@@ -42,8 +42,8 @@ UNSTRUCTURED = {
 }
 # Stronger change wakes natural sinks: on the clean development models the largest gain of a noise
 # patch was 0.10 at an RMS of 0.10 and 0.38 at 0.14. A noise blend of 0.2 has an RMS of 0.08, a
-# sinusoid of 40/255 one of 0.11.
-STRONGEST = 0.125
+# sinusoid of 40/255 one of 0.11. Warps and tones cover nothing, so more of them is bearable.
+STRONGEST = {"local": 0.125, "global": 0.125, "warp": 0.175, "tone": 0.175}
 # A spread of scores below this is sampling noise of a few dozen carriers.
 SCORE_FLOOR = 0.1
 
@@ -99,7 +99,7 @@ def replay(
             for rule in families
         }
         reference = [
-            _confirm(bench, rule, _strongest(null[rule.id]), held_out, stage).rise.gain()
+            _confirm(bench, rule, _strongest(rule, null[rule.id]), held_out, stage).rise.gain()
             for rule in controls
         ]
     results = _results(bench.vocabulary, families, screened, choices, confirmed, reference)
@@ -125,20 +125,20 @@ def choose(
         families: without controls.
         screened: the effects of each family's variants on the screening carriers.
     """
-    reach = {rule.id: _reach(screened[rule.id]) for rule in families}
+    reach = {rule.id: _reach(rule, screened[rule.id]) for rule in families}
     found = {}
     for rule in families:
         kin = _kin(rule, families, reach)
-        intact = _intact(screened[rule.id])
+        intact = _intact(rule, screened[rule.id])
         worth = torch.stack([effect.contrasts for effect in intact]) + kin
         row, concept = divmod(int(worth.argmax()), worth.shape[1])
         found[rule.id] = Choice(intact[row].variant, concept, float(kin[concept]))
     return found
 
 
-def _reach(effects: Sequence[Effect]) -> Tensor:
+def _reach(rule: TriggerRule, effects: Sequence[Effect]) -> Tensor:
     """(C,) the largest contrast of every concept over a family's variants."""
-    return torch.stack([effect.contrasts for effect in _intact(effects)]).amax(0)
+    return torch.stack([effect.contrasts for effect in _intact(rule, effects)]).amax(0)
 
 
 def _kin(rule: TriggerRule, families: Sequence[TriggerRule], reach: Mapping[str, Tensor]) -> Tensor:
@@ -153,14 +153,14 @@ def _kin(rule: TriggerRule, families: Sequence[TriggerRule], reach: Mapping[str,
     return torch.stack(others).mean(0).clamp(min=0) if others else reach[rule.id] * 0
 
 
-def _intact(effects: Sequence[Effect]) -> Sequence[Effect]:
+def _intact(rule: TriggerRule, effects: Sequence[Effect]) -> Sequence[Effect]:
     """The variants that leave the picture intact; the weakest when none does."""
-    intact = [effect for effect in effects if effect.rms <= STRONGEST]
+    intact = [effect for effect in effects if effect.rms <= STRONGEST[rule.scope]]
     return intact or [min(effects, key=lambda effect: effect.rms)]
 
 
-def _strongest(effects: Sequence[Effect]) -> Choice:
-    best = max(_intact(effects), key=lambda effect: effect.rise.gain())
+def _strongest(rule: TriggerRule, effects: Sequence[Effect]) -> Choice:
+    best = max(_intact(rule, effects), key=lambda effect: effect.rise.gain())
     return Choice(best.variant, best.rise.concept, 0.0)
 
 

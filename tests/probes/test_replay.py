@@ -102,7 +102,7 @@ def family(identifier):
 def test_an_early_concept_beats_one_that_wins_where_the_picture_is_destroyed():
     rule = family("noise-blend-fresh")
     early = effect(rule.variants[2], [0.5, 0.2], rms=0.06)
-    late = effect(rule.variants[4], [0.1, 0.9], rms=STRONGEST + 0.01)
+    late = effect(rule.variants[4], [0.1, 0.9], rms=STRONGEST["global"] + 0.01)
     choice = choose([rule], {rule.id: [early, late]})[rule.id]
     assert (choice.variant, choice.concept, choice.kin) == (rule.variants[2], 0, 0.0)
 
