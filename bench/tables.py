@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from bench.fit import FEATURES, base_of, choose, fit, table
+from bench.zoo.scan import PRIOR
 from clipguard.measure.proportion import wilson
 from clipguard.verdict.calibration import Calibration, load, posterior
 
 DATA = Path("bench/data")
-PRIOR = 0.1
 # Which replayed clusters an attack of the zoo belongs to: these are left out with it.
 CLUSTER = {
     "noise-blend": "N",

@@ -1,6 +1,8 @@
 """Scan every trained model of the zoo with the default settings and its own vocabulary. Resumable.
 
 Usage: python -m bench.zoo.scan [--work bench/work] [--only PREFIX]
+
+After a new fit (bench.fit) run it again: nothing is scanned twice, but the verdicts are taken anew.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ from clipguard.core import schema
 from clipguard.core.results import FamilyResult
 from clipguard.probes.replay import features, natural, strength
 from clipguard.triggers import rule
+from clipguard.verdict import calibration
+from clipguard.verdict.judge import judge
+
+PRIOR = 0.1
 
 
 def main() -> None:
@@ -59,22 +65,24 @@ def collect(work: Path, data: Path) -> None:
 def compact(data: bytes) -> dict[str, object]:
     """The figures of one scan that tables, fits and leave-one-out studies need.
 
-    What a family means by itself is looked up again, so that a sink added to its rule counts.
+    What a family means by itself is looked up again, so that a sink added to its rule counts, and
+    the verdict is taken again with the calibration in force, so that no scan is older than it.
     """
     scan = schema.loads(data).delivered
     assert scan is not None
-    families = sorted(
-        (_renamed(family) for family in (scan.replay.families if scan.replay else ())),
-        key=strength,
-    )
+    found = None
+    if scan.replay is not None:
+        families = tuple(sorted(map(_renamed, scan.replay.families), key=strength))
+        found = replace(scan.replay, families=families, features=features(families))
+    verdict = judge(scan.checks, found, calibration.load(), PRIOR)
     return {
-        "outcome": scan.verdict.outcome.value,
-        "likelihood": scan.verdict.likelihood,
-        "trigger": scan.verdict.trigger,
-        "concept": scan.verdict.concept,
+        "outcome": verdict.outcome.value,
+        "likelihood": verdict.likelihood,
+        "trigger": verdict.trigger,
+        "concept": verdict.concept,
         "checks": {check.id: check.state.value for check in scan.checks},
-        "features": features(families) if families else None,
-        "families": [_figures(family) for family in families],
+        "features": found.features if found else None,
+        "families": [_figures(family) for family in (found.families if found else ())],
     }
 
 
