@@ -51,6 +51,11 @@ class Source:
         """Checksum, as zip archives hold it, of the bytes from ``start`` to ``end``."""
         return reduce(lambda value, block: zlib.crc32(block, value), self._blocks(start, end), 0)
 
+    def forget(self) -> None:
+        """Let go of the mapped pages; whoever looks at them again gets them from the file."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.data.madvise(mmap.MADV_DONTNEED)
+
     def unchanged(self) -> None:
         """Make sure that the file is still the one that was hashed.
 
