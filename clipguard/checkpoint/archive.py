@@ -19,6 +19,7 @@ from clipguard.core.errors import ClipguardError, InputError, RefusedError
 from clipguard.core.text import printable
 
 STORED, DEFLATED = 0, 8
+UNCOMPUTED = 0  # the checksum that torch writes when it is told to compute none
 MOST_MEMBERS = 100_000
 LONGEST_NAME = 4096
 LARGEST_PICKLE = 64 << 20
@@ -122,11 +123,6 @@ def content(data: mmap, member: Member, where: str) -> bytes | memoryview:
     if len(inflated) != member.size:
         raise _bad_member("zip.header_mismatch", where, member, "has another size than declared")
     return inflated
-
-
-def crc_matches(member: Member, data: bytes | memoryview) -> bool:
-    """Whether the checksum fits; torch can be told to write none, and then writes 0."""
-    return member.crc in (0, zlib.crc32(data))
 
 
 def _directory(data: mmap, end: int, archive: Archive) -> tuple[int, int, int, int]:

@@ -7,7 +7,9 @@ import hashlib
 import mmap
 import os
 import stat
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 
 from clipguard.core.errors import InputError, RefusedError
@@ -45,6 +47,15 @@ class Source:
         """The file by content."""
         return Artifact(name=printable(self.path.name), sha256=self.sha256, size_bytes=self.size)
 
+    def crc32(self, start: int, end: int) -> int:
+        """Checksum, as zip archives hold it, of the bytes from ``start`` to ``end``."""
+        return reduce(lambda value, block: zlib.crc32(block, value), self._blocks(start, end), 0)
+
+    def forget(self) -> None:
+        """Let go of the mapped pages; whoever looks at them again gets them from the file."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.data.madvise(mmap.MADV_DONTNEED)
+
     def unchanged(self) -> None:
         """Make sure that the file is still the one that was hashed.
 
@@ -77,12 +88,19 @@ class Source:
         return (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_nlink)
 
     def _digest(self) -> str:
-        total, offset = hashlib.sha256(), 0
-        while block := os.pread(self._descriptor, _BLOCK, offset):
+        total = hashlib.sha256()
+        for block in self._blocks(0, self.size):
             total.update(block)
-            offset += len(block)
         self.unchanged()
         return total.hexdigest()
+
+    def _blocks(self, start: int, end: int) -> Iterator[bytes]:
+        """Bytes by reads: unlike mapped pages they do not count as memory of this process."""
+        while start < end and (
+            block := os.pread(self._descriptor, min(_BLOCK, end - start), start)
+        ):
+            yield block
+            start += len(block)
 
     def _irregular(self) -> InputError:
         return InputError(

@@ -66,12 +66,13 @@ class Stored:
     strides: tuple[int, ...]
 
     def read(self) -> np.ndarray:
-        """Values, as a read-only map of the file.
+        """Values, as a read-only map of the file; pages of tensors read before are let go.
 
         Raises:
             RefusedError: the file was written to since it was hashed.
         """
         self.source.unchanged()
+        self.source.forget()  # else whoever copies a model tensor by tensor holds it twice
         kind = np.dtype(NUMPY[self.info.dtype])
         if not prod(self.info.shape):
             return np.empty(self.info.shape, kind)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 from clipguard.checkpoint import findings
 from clipguard.checkpoint.archive import (
     STORED,
+    UNCOMPUTED,
     Archive,
     Member,
     content,
-    crc_matches,
     read_archive,
 )
 from clipguard.checkpoint.contents import Contents, Judgement, opaque_note, walk_all
@@ -127,13 +128,32 @@ def _walk_member(
     source: Source, member: Member, judgement: Judgement, walks: dict[str, Walk], *, script: bool
 ) -> None:
     try:
+        data = content(source.data, member, source.where)
+        _check_sum(source, member, data, judgement)
         if member.name.endswith((".pkl", ".debug_pkl")):
-            data = content(source.data, member, source.where)
             walks[member.name] = _strict(source, member, data, judgement, script)
         else:
-            _suspect(source, member, judgement)
+            _suspect(source, member, data, judgement)
     except ClipguardError as error:
         judgement.problems.append(error)
+
+
+def _check_sum(
+    source: Source, member: Member, data: bytes | memoryview, judgement: Judgement
+) -> None:
+    """Damaged weights look like weights: nothing else would tell them from whole ones."""
+    stored = member.method == STORED
+    found = source.crc32(member.start, member.end) if stored else zlib.crc32(data)
+    if member.crc in (found, UNCOMPUTED):
+        return
+    judgement.problems.append(
+        RefusedError(
+            "zip.crc",
+            f"member {printable(member.name)} does not match its checksum",
+            where=source.where,
+            remedy="download the file again",
+        )
+    )
 
 
 def _is_bomb(archive: Archive) -> bool:
@@ -145,15 +165,6 @@ def _is_bomb(archive: Archive) -> bool:
 def _strict(
     source: Source, member: Member, data: bytes | memoryview, judgement: Judgement, script: bool
 ) -> Walk:
-    if not crc_matches(member, data):
-        judgement.problems.append(
-            RefusedError(
-                "zip.crc",
-                f"member {printable(member.name)} does not match its checksum",
-                where=source.where,
-                remedy="download the file again",
-            )
-        )
     result = walk(data, member=member.name, where=source.where, torchscript=script)
     judgement.add(result)
     if result.problem is None and result.end < len(data):
@@ -175,9 +186,10 @@ def _follow(
     )
 
 
-def _suspect(source: Source, member: Member, judgement: Judgement) -> None:
+def _suspect(
+    source: Source, member: Member, data: bytes | memoryview, judgement: Judgement
+) -> None:
     """Raw numbers may look like a pickle for some bytes: only a dangerous name counts."""
-    data = content(source.data, member, source.where)
     if len(data) and can_start(data[0]):
         result = walk(data, member=member.name, where=source.where)
         result.findings = [item for item in result.findings if item.rule == "file.pickle_exec"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,7 @@ def give(
     try:
         asked = ask(ctx)
         request = asked
+        _require_inputs(request)
         _require_device(request.device)
         result = run(asked, progress)
     except Exception as error:
@@ -85,7 +87,7 @@ def require_place(path: Path) -> None:
     """Find out that a file cannot be written before the work is done, not afterwards.
 
     Raises:
-        ClipguardError: a folder of that name exists, or the folder to write in does not.
+        ClipguardError: a folder of that name exists, or nothing can be written in its folder.
     """
     if path.is_dir():
         raise InputError(
@@ -98,11 +100,55 @@ def require_place(path: Path) -> None:
             where=str(path.parent),
             remedy="create it first",
         )
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise MachineError(
+            "output.read_only", "cannot write here", where=str(path), remedy="choose another -o"
+        )
+
+
+def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
+    """Refuse to write over what is read, or twice to one file.
+
+    Raises:
+        InputError: an output is one of the inputs, or another output.
+    """
+    given = (ctx.params[name] for name in ("model", "arch", "labels", "data"))
+    taken = [Path(value) for value in given if value]
+    for path in outputs:
+        if any(_same(path, other) for other in taken):
+            raise InputError(
+                "output.same_file",
+                "the output would overwrite another file of this command",
+                where=str(path),
+                remedy="choose another name",
+            )
+        taken.append(path)
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one file, by another name or through a link as well."""
+    with suppress(OSError, ValueError):
+        if first.samefile(second):
+            return True
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def to_file(path: Path) -> Write:
     """Write the JSON to a file, whole or not at all."""
     return lambda data: atomic.write_bytes(path, data)
+
+
+def _require_inputs(request: ScanRequest) -> None:
+    """A slip in a path is told before the model is read, which may take minutes."""
+    for name, path in (
+        ("labels", request.labels),
+        ("images", request.images),
+        ("data", request.data),
+    ):
+        if path is not None and not path.exists():
+            raise InputError(
+                "file.missing", "no such file", where=f"--{name} {path}", remedy="check the path"
+            )
 
 
 def _require_device(device: str) -> None:

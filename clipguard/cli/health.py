@@ -69,14 +69,12 @@ def table(items: Sequence[Item]) -> str:
     bad = [item.name for item in items if not item.works]
     if not bad:
         return "\n".join([*lines, "", "clipguard can work here."])
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"clipguard cannot work here: {', '.join(bad)}.",
-            "Install again with: pip install -c constraints.txt .",
-        ]
-    )
+    remedies = []
+    if bad != ["settings"]:
+        remedies.append("Install again with: pip install -c constraints.txt .")
+    if "settings" in bad:
+        remedies.append("Correct the settings file.")
+    return "\n".join([*lines, "", f"clipguard cannot work here: {', '.join(bad)}.", *remedies])
 
 
 def _threads() -> str:

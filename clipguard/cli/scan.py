@@ -45,8 +45,10 @@ def command(ctx: click.Context, /, output: Path | None, html: Path | None, **_: 
 
         return scan(request, progress)
 
-    for path in filter(None, (output, html)):
+    outputs = [path for path in (output, html) if path]
+    for path in outputs:
         answer.require_place(path)
+    answer.require_apart(ctx, outputs)
     result = answer.give(ctx, scan_request, run, answer.to_file(output) if output else console.emit)
     if html:
         from clipguard.report.html import render_html

@@ -27,7 +27,9 @@ def load(source: Path | Traversable) -> dict[str, Any]:
         tables: dict[str, Any] = tomllib.loads(source.read_text(encoding="utf-8"))
         return tables
     except FileNotFoundError as error:
-        raise ConfigError("config.missing", "no such file", where=str(source)) from error
+        raise ConfigError(
+            "config.missing", "no such file", where=str(source), remedy="check the path"
+        ) from error
     except OSError as error:
         raise ConfigError(
             "config.unreadable", "cannot be read", where=str(source), remedy="name a readable file"

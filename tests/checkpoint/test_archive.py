@@ -64,10 +64,19 @@ def test_claims_of_encryption(where: str, state_file: Path, entries: Entries) ->
     assert code_of(bytes(data), state_file) == "zip.flags"
 
 
-def test_wrong_checksum(state_file: Path, entries: Entries) -> None:
+@pytest.mark.parametrize("member", ["data.pkl", "data/7"])
+def test_wrong_checksum(member: str, state_file: Path, entries: Entries) -> None:
     data = bytearray(state_file.read_bytes())
-    place = next(place for place, name in entries(bytes(data)) if name.endswith("data.pkl"))
+    place = next(place for place, name in entries(bytes(data)) if name.endswith(member))
     data[place + 16 : place + 20] = b"\x01\x02\x03\x04"
+    assert code_of(bytes(data), state_file) == "zip.crc"
+
+
+def test_one_flipped_bit_in_the_weights(state_file: Path) -> None:
+    data = bytearray(state_file.read_bytes())
+    with zipfile.ZipFile(state_file) as file:
+        member = max(file.infolist(), key=lambda item: item.file_size)
+    data[member.header_offset + 2000] ^= 1
     assert code_of(bytes(data), state_file) == "zip.crc"
 
 

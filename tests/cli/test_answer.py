@@ -82,6 +82,33 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(cli, pipeline, 
     assert "[output.is_folder]" in ended.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-o", "m.pt"),
+        ("--html", "link.pt"),
+        ("-o", "labels.txt", "--labels", "labels.txt"),
+        ("-o", "new", "--html", "./new"),
+        ("-o", "m.pt", "--images", "a", "--data", "b"),
+    ],
+)
+def test_no_input_is_written_over(cli, pipeline, tmp_path, arguments):
+    for name in ("m.pt", "labels.txt"):
+        (tmp_path / name).write_text("precious")
+    (tmp_path / "link.pt").symlink_to("m.pt")
+    ended = cli("scan", "m.pt", *arguments)
+    assert (ended.code, pipeline.requests) == (2, [])
+    assert "[output.same_file]" in ended.err
+    assert all((tmp_path / name).read_text() == "precious" for name in ("m.pt", "labels.txt"))
+
+
+@pytest.mark.parametrize("option", ["--labels", "--images", "--data"])
+def test_a_missing_input_is_told_before_the_work(cli, pipeline, option):
+    ended = cli("scan", "m.pt", option, "nowhere")
+    assert (ended.code, pipeline.requests) == (2, [])
+    assert f"error [file.missing] {option} nowhere: no such file; check the path" in ended.err
+
+
 def test_demo_writes_where_it_is_told(cli, pipeline, monkeypatch):
     asked = []
 

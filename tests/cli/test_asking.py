@@ -52,6 +52,7 @@ def test_a_configured_model_needs_no_argument(cli, pipeline, tmp_path, monkeypat
 
 
 def test_clean_draws_pairs_unless_it_is_given_some(cli, pipeline, tmp_path):
+    (tmp_path / "pairs.csv").touch()
     assert cli("clean", "m.pt").code == 0
     assert pipeline.request.synthetic
     assert pipeline.request.output == Path("clipguard-clean")
@@ -95,6 +96,7 @@ def test_fail_on_from_everywhere(cli, pipeline, tmp_path, monkeypatch):
 def test_no_machine_path_gets_into_the_record(cli, pipeline, tmp_path):
     for name in ("m.pt", "labels.txt", "arch.json"):
         (tmp_path / name).touch()
+    (tmp_path / "pictures").mkdir()
     here = str(tmp_path)
     ended = cli(
         *("scan", f"{here}/m.pt", "--labels", f"{here}/labels.txt"),

@@ -57,7 +57,16 @@ def test_the_table_ends_with_the_conclusion(cli, monkeypatch, tmp_path):
     assert ended.code == 2
     assert "BAD  nowhere" in ended.out
     assert "unknown setting sed" in ended.out
-    assert "pip install -c constraints.txt ." in ended.out.splitlines()[-1]
+    assert "pip install -c constraints.txt ." in ended.out.splitlines()[-2]
+    assert "settings file" in ended.out.splitlines()[-1]
+
+
+def test_no_new_installation_for_a_wrong_setting(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr(health, "PACKAGES", ())
+    (tmp_path / "clipguard.toml").write_text("sed = 1\n")
+    ended = cli("doctor")
+    assert ended.code == 2
+    assert "pip install" not in ended.out
 
 
 def test_a_silent_child_is_not_waited_for_forever(monkeypatch):
