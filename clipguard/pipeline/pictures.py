@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from clipguard.core.errors import InputError
 from clipguard.core.seeds import Seeds
+from clipguard.model.batching import IMAGE_BATCH
 from clipguard.pairs import open_pairs
 from clipguard.pairs.synthetic import (
     SyntheticPairs,
@@ -75,10 +77,12 @@ def source(images: Path | None, data: Path | None, seeds: Seeds, count: int) -> 
     return given
 
 
-def pool(pairs: PairSource, count: int, image_size: int) -> Tensor:
-    """The first ``count`` pictures, (P, 3, S, S) float32 in 0..1."""
-    indices = range(min(count, len(pairs)))
-    return pairs.read(list(indices), image_size).pixels
+def pool(pairs: PairSource, count: int, image_size: int) -> Iterator[Tensor]:
+    """The first ``count`` pictures in batches, (B, 3, S, S) float32 in 0..1."""
+    total = min(count, len(pairs))
+    for start in range(0, total, IMAGE_BATCH):
+        indices = range(start, min(start + IMAGE_BATCH, total))
+        yield pairs.read(list(indices), image_size).pixels
 
 
 def to_pixels(pictures: np.ndarray) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from clipguard.core.errors import InputError
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import (
@@ -145,15 +147,18 @@ def _carriers(
     count = affordable(request.carriers, request.budget, rules, spent=meter.images)
     wanted = max(SMALLEST_POOL, POOL_FACTOR * count)
     pairs = source(request.images, request.data, seeds, wanted)
+    stored, rows = [], []
     with progress.stage("pictures", wanted) as stage:
-        pixels = pool(pairs, wanted, model.spec.image_size)
-        embeddings = embed_images(model, pixels, meter, stage)
+        for pixels in pool(pairs, wanted, model.spec.image_size):
+            rows.append(embed_images(model, pixels, meter, stage))
+            stored.append((pixels * 255).round().byte())  # a quarter of the memory
+    pictures, embeddings = torch.cat(stored), torch.cat(rows)
     checks = (
-        validity.determinism(model, pixels, meter),
+        validity.determinism(model, pictures[:8].float() / 255, meter),
         validity.spread(embeddings, vocabulary.embeddings),
         validity.readable_words(model, *words(model.spec.image_size), meter),
     )
-    return choose(pixels, embeddings, vocabulary, count), checks
+    return choose(pictures, embeddings, vocabulary, count), checks
 
 
 def affordable(

@@ -47,11 +47,11 @@ class Carriers:
         return self.take(order[chosen]), self.take(order[~chosen])
 
 
-def choose(pixels: Tensor, embeddings: Tensor, vocabulary: Vocabulary, count: int) -> Carriers:
+def choose(pictures: Tensor, embeddings: Tensor, vocabulary: Vocabulary, count: int) -> Carriers:
     """From the surest third of a pool, ``count`` pictures in turns over the model's own answers.
 
     Args:
-        pixels: (P, 3, S, S) pool of pictures.
+        pictures: (P, 3, S, S) uint8, the pool.
         embeddings: (P, D) their unit-norm embeddings.
         vocabulary: the concepts to choose from.
         count: how many to keep; all when the pool is smaller.
@@ -69,4 +69,5 @@ def choose(pixels: Tensor, embeddings: Tensor, vocabulary: Vocabulary, count: in
     ].tolist()
     ranked = sorted(sure, key=lambda i: (int(turn[i]), -float(confidence[i]), i))
     kept = torch.tensor(ranked[:count])
-    return Carriers(pixels[kept], embeddings[kept], probabilities[kept], answers[kept])
+    pixels = pictures[kept].float() / 255
+    return Carriers(pixels, embeddings[kept], probabilities[kept], answers[kept])

@@ -53,7 +53,7 @@ def finite(state: Mapping[str, Tensor]) -> Check:
 
 def determinism(model: ClipModel, pixels: Tensor, meter: Meter) -> Check:
     """The same pictures twice must give the same bits."""
-    first, second = (embed_images(model, pixels[:8], meter) for _ in range(2))
+    first, second = (embed_images(model, pixels, meter) for _ in range(2))
     same = torch.equal(first, second)
     return Check(
         id="deterministic",

@@ -17,7 +17,9 @@ def run(planted: str | None, seed: int = 0):
     model, meter = ToyClip(planted), Meter()
     vocabulary = embed_vocabulary(model, "colours", NAMES, meter, SILENT)
     pixels = flat_pictures(90)
-    carriers = pool.choose(pixels, embed_images(model, pixels, meter), vocabulary, 30)
+    carriers = pool.choose(
+        (pixels * 255).round().byte(), embed_images(model, pixels, meter), vocabulary, 30
+    )
     screening, held_out = carriers.halves(10)
     bench = Bench(model, vocabulary, Seeds(seed), meter)
     return replay(bench, RULES, screening, held_out, SILENT), model, meter
@@ -137,7 +139,9 @@ def test_carriers_are_confident_and_balanced():
     sure = flat_pictures(60)
     torn = (sure + sure.roll(3, dims=0)) / 2  # halfway between two colours
     pixels = torch.cat([sure, torn])
-    carriers = pool.choose(pixels, embed_images(model, pixels, meter), vocabulary, 20)
+    carriers = pool.choose(
+        (pixels * 255).round().byte(), embed_images(model, pixels, meter), vocabulary, 20
+    )
     counts = torch.bincount(carriers.answers, minlength=len(NAMES))
     assert len(carriers) == 20
     assert int(counts.max()) <= 3
@@ -150,7 +154,9 @@ def test_halves_are_disjoint_and_complete():
     model, meter = ToyClip(), Meter()
     vocabulary = embed_vocabulary(model, "colours", NAMES, meter, SILENT)
     pixels = flat_pictures(60)
-    carriers = pool.choose(pixels, embed_images(model, pixels, meter), vocabulary, 31)
+    carriers = pool.choose(
+        (pixels * 255).round().byte(), embed_images(model, pixels, meter), vocabulary, 31
+    )
     screening, held_out = carriers.halves(10)
     assert (len(screening), len(held_out)) == (10, 21)
     both = torch.cat([screening.embeddings, held_out.embeddings])
