@@ -44,14 +44,13 @@ def document() -> str:
         name: card for name, card in cards.items() if card["role"] == "report" and name in scans
     }
     clean = {name: card for name, card in report.items() if "attack" not in card}
-    dirty = {
-        name: card for name, card in report.items() if "attack" in card and qualifies(card, cards)
-    }
+    planted = {name: card for name, card in report.items() if "attack" in card}
+    dirty = {name: card for name, card in planted.items() if qualifies(card, cards)}
     parts = [
         (Path("bench/benchmarks.head.md")).read_text(),
         f"## Detection\n\n{detection(clean, dirty, scans)}",
         f"### Leave one family out\n\n{left_out(dirty, scans)}",
-        f"### Every model\n\n{models(clean | dirty, scans, cards)}",
+        f"### Every model\n\n{models(clean | planted, scans, sorted(set(planted) - set(dirty)))}",
         *_optional(),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -142,8 +141,8 @@ def _accuses(scan: dict[str, Any], cluster: str, calibration: Calibration) -> bo
     return posterior(PRIOR, ratio) >= 0.5 and values["moved"] >= 0.42
 
 
-def models(cards: dict[str, Any], scans: dict[str, Any], every: dict[str, Any]) -> str:
-    """One line for each reported model."""
+def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str]) -> str:
+    """One line for each reported model; ``uncounted`` are those that do not qualify."""
     rows = []
     for name, card in cards.items():
         scan = scans[name]
@@ -178,7 +177,7 @@ def models(cards: dict[str, Any], scans: dict[str, Any], every: dict[str, Any]) 
     note = (
         f"Coefficients: {fitted.id}, fitted on {fitted.clean} clean and {fitted.backdoored} "
         f"backdoored development models; prior {PRIOR:g}; likelihood ratios are capped at "
-        f"{fitted.clean + 1}."
+        f"{fitted.clean + 1}. Not counted above: {', '.join(uncounted) or 'none'}."
     )
     return f"{note}\n\n{_grid(head, rows)}"
 
