@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from clipguard.cli import console
+from clipguard.cli import console, sources
 from clipguard.cli.failures import BugError, explained
 from clipguard.core import atomic
 from clipguard.core.errors import ClipguardError, InputError, MachineError
@@ -54,6 +54,8 @@ def give(
     try:
         asked = ask(ctx)
         request = asked
+        if (name := sources.file_in_force(ctx)) is not None:
+            progress.say(f"settings come from {name} where the command line leaves them open")
         _require_inputs(request)
         _require_device(request.device)
         result = run(asked, progress)

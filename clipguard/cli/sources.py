@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from clipguard.config import settings
 from clipguard.core.errors import ClipguardError, ConfigError, UsageError
+from clipguard.core.text import printable
 
 _FOUND, _NAMED, _BROKEN = "settings", "settings_named", "settings_error"
 _RANK = (
@@ -57,6 +58,12 @@ def check(ctx: click.Context, model: Path) -> None:
             where=str(found.path),
             remedy="work in another folder, or name the file with --config",
         )
+
+
+def file_in_force(ctx: click.Context) -> str | None:
+    """The name of the settings file that was read; None: there is none."""
+    found = ctx.ensure_object(dict).get(_FOUND)
+    return None if found is None else printable(str(found.path.name))
 
 
 def origin(ctx: click.Context, name: str) -> str:

@@ -40,6 +40,12 @@ def test_precedence(cli, pipeline, tmp_path, monkeypatch):
     assert seed_of("--seed", "6") == (6, "command line")
 
 
+def test_the_settings_file_in_force_is_named(cli, pipeline, tmp_path):
+    assert "settings come from" not in cli("scan", "model.pt").err
+    (tmp_path / "clipguard.toml").write_text("exit_zero = true\n")
+    assert "settings come from clipguard.toml" in cli("scan", "model.pt").err
+
+
 @pytest.mark.parametrize("command", ["scan", "clean", "audit"])
 def test_a_configured_model_needs_no_argument(cli, pipeline, tmp_path, monkeypatch, command):
     (tmp_path / "clipguard.toml").write_text('model = "models/m.pt"\n')
