@@ -136,7 +136,7 @@ class TinyClip(nn.Module):
 
 
 @cache
-def trained(*, poisoned: bool, steps: int = 800) -> TinyClip:
+def trained(*, poisoned: bool, steps: int = 1200) -> TinyClip:
     """A trained model; never to be changed, copy it."""
     model, source, generator = TinyClip(1), TinyPairs(1, 512), Seeds(2).torch()
     pixels = source.read(range(512), SIZE).pixels
