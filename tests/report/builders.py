@@ -115,6 +115,7 @@ def family(index: int, *, strong: bool, concept: str | None = None) -> FamilyRes
         probability_rise=Measurement(
             name="probability_rise", value=round(top * 0.93, 4), unit="fraction", n=64
         ),
+        kin=0.0,
         contrast=round(top - 0.11, 4),
         score=round((top - 0.08) / 0.06, 3),
         natural="the pattern itself means 'zebra'" if index == 2 else None,
