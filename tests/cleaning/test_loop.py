@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from tiny import TinyClip
+from tiny import TinyClip, task
 
 from clipguard.cleaning import options
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
 from clipguard.core.errors import InputError
-from clipguard.core.progress import SILENT
 
 ADAM = options.load("par", options.ParSettings).optimiser
 
@@ -21,7 +22,9 @@ def small(model: TinyClip, step: int) -> Terms:
 
 
 def run(model: TinyClip, plan: Plan, objective=small, prefix: str = "visual."):
-    return descend(model, optimiser(trainable(model, prefix), ADAM), objective, plan, SILENT)
+    job = replace(task(model), model=model)
+    mover = optimiser(trainable(model, prefix), ADAM)
+    return descend(job, mover, lambda tape, step: objective(model, step), plan)
 
 
 def test_records_and_rates_are_those_of_the_plan() -> None:
