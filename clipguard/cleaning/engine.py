@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from clipguard.cleaning.options import Precision
 from clipguard.model.processes import Processes
 from clipguard.model.seam import ClipModel, ClipSpec
 
-Precision = Literal["fp32", "bf16", "fp16"]
 Inputs = TypeVar("Inputs", Tensor, Sequence[str])
 Tower = Callable[[Inputs], Tensor]
 

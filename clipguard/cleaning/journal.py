@@ -8,8 +8,8 @@ entries are safetensors files with their facts as JSON in the header, written wh
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ class Journal:
     Args:
         folder: where entries lie; it is made with the first one.
         identity: everything that the result depends on, by name.
+        circumstances: what changes its rounding alone, by name.
         every: steps between two kept ones.
         writes: whether this process is the one that writes.
 
@@ -50,15 +51,19 @@ class Journal:
         self,
         folder: Path | None = None,
         identity: Mapping[str, Any] | None = None,
+        circumstances: Mapping[str, Any] | None = None,
         *,
         every: int = 25,
         writes: bool = True,
     ) -> None:
         self.every = every
-        self._folder, self._identity, self._writes = folder, dict(identity or {}), writes
+        self._folder, self._writes = folder, writes
+        self._run = json.dumps([dict(identity or {}), dict(circumstances or {})], indent=1)
         self._walks = 0
-        if folder is not None and folder.exists():
-            self._require_same(folder)
+        self.changed: tuple[str, ...] = ()
+        """Circumstances that differ from those of the run that is gone on with."""
+        if folder is not None and (folder / IDENTITY).exists():
+            self.changed = self._require_same(folder / IDENTITY)
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:
         """A JSON value that is computed in one process and remembered by those that go on."""
@@ -104,35 +109,27 @@ class Journal:
         with atomic.explained(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         if not (self._folder / IDENTITY).exists():
-            data = json.dumps(self._identity, indent=1, sort_keys=True).encode()
-            atomic.write_bytes(self._folder / IDENTITY, data)
+            atomic.write_bytes(self._folder / IDENTITY, self._run.encode())
         with atomic.file(self._folder / f"{name}.safetensors") as path:
             save_file(dict(entry.tensors), path, {"facts": json.dumps(entry.facts)})
 
-    def discard(self) -> None:
-        """Remove everything: the run is over."""
-        if self._folder is not None and self._writes:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _require_same(self, folder: Path) -> None:
-        path = folder / IDENTITY
-        if not path.exists():
-            return  # killed before the first entry
+    def _require_same(self, path: Path) -> tuple[str, ...]:
         try:
-            kept = dict(json.loads(path.read_bytes()))
-        except (ValueError, TypeError) as error:
+            before, about = json.loads(path.read_bytes())
+            now, about_now = json.loads(self._run)
+            differing, changed = _differing(before, now), _differing(about, about_now)
+        except (ValueError, TypeError, AttributeError) as error:
             raise _damaged(path) from error
-        given = json.loads(json.dumps(self._identity))
-        names = [name for name in sorted({*kept, *given}) if kept.get(name) != given.get(name)]
-        if names:
-            name = names[0]
+        if differing:
+            name = differing[0]
             raise UsageError(
                 "clean.other_run",
-                f"{len(names)} settings differ from those of the unfinished run: {name} was "
-                f"{kept.get(name)}, is {given.get(name)}",
-                where=str(folder),
+                f"the unfinished run here differs in {', '.join(differing)}: {name} was "
+                f"{before.get(name)}, is {now.get(name)}",
+                where=str(path.parent),
                 remedy=f"give the same, or {_ALONE}",
             )
+        return changed
 
 
 @dataclass(frozen=True)
@@ -183,6 +180,21 @@ def require_none(folder: Path) -> None:
             where=str(folder),
             remedy=f"go on with --resume, or {_ALONE}",
         )
+
+
+def discard(folder: Path) -> None:
+    """Remove what a run kept in a folder, and the folder when nothing else is in it."""
+    if not (folder / IDENTITY).exists():
+        return
+    for pattern in ("*.safetensors", f"{atomic.PREFIX}*", IDENTITY):
+        for path in folder.glob(pattern):
+            path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in sorted({*one, *other}) if one.get(name) != other.get(name))
 
 
 def _damaged(path: Path) -> InputError:
