@@ -6,7 +6,6 @@ Called with a folder. It forks, so that torch is imported once.
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sys
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from clipguard.cleaning.guided import Guided
 from clipguard.cleaning.journal import Journal
 from clipguard.cleaning.options import GuidedSettings, ParSettings, load
 from clipguard.cleaning.par import Par
+from clipguard.core.seeds import Seeds
 
 PAR = load("par", ParSettings)
 GUIDED = load("guided", GuidedSettings)
@@ -29,7 +29,7 @@ FEW = {"rates": (1e-4, 1e-3), "steps": 4}
 METHODS = {
     "par": Par(
         msgspec.structs.replace(
-            PAR, steps=14, batch=16, probe=msgspec.structs.replace(PAR.probe, **FEW)
+            PAR, steps=14, batch=8, probe=msgspec.structs.replace(PAR.probe, **FEW)
         )
     ),
     # Three rounds, none of which reaches the goal: the best of them is kept.
@@ -40,8 +40,8 @@ METHODS = {
             round_steps=5,
             min_rounds=1,
             max_rounds=3,
-            batch=16,
-            dev_pictures=16,
+            batch=8,
+            dev_pictures=8,
             dev_variants=1,
             probe=msgspec.structs.replace(GUIDED.probe, **FEW),
         )
@@ -74,7 +74,11 @@ def clean(method: str, folder: Path, out: Path, left: int) -> None:
     model = TinyClip()
     model.load_state_dict(load_file(folder / "model.safetensors"))
     journal = Journal(folder / f"{out.name}.state", {"method": method}, every=2)
-    job = replace(task(model, pairs=TinyPairs(10, 64)), progress=Killing(left), journal=journal)
+    job = replace(
+        task(model, pairs=TinyPairs(10, 24), held_out=TinyPairs(11, 24)),
+        progress=Killing(left),
+        journal=journal,
+    )
     outcome = METHODS[method].clean(job)
     save_file(dict(job.model.state()), out)
     out.with_suffix(".json").write_bytes(msgspec.json.encode(outcome))
@@ -95,13 +99,13 @@ def child(work, *arguments: object) -> int:
 
 def main(folder: Path) -> None:
     def prepare() -> None:
-        save_file(dict(trained(poisoned=True, steps=40).state()), folder / "model.safetensors")
+        save_file(dict(trained(poisoned=True, steps=20).state()), folder / "model.safetensors")
 
     assert child(prepare) == 0
-    draw = random.Random(8)
+    rng = Seeds(8).numpy()
     for method, steps in STEPS.items():
         assert child(clean, method, folder, folder / method, -1) == 0
-        killed = sorted(draw.sample(range(2, steps), 3))
+        killed = sorted(rng.choice(range(2, steps), 3, replace=False).tolist())
         for number, step in enumerate(killed):
             out = folder / f"{method}-{number}"
             assert child(clean, method, folder, out, PROBED + step) == -signal.SIGKILL

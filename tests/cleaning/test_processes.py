@@ -30,7 +30,7 @@ def test_two_processes_equal_one() -> None:
         )
         for rank in range(2)
     ]
-    told = [process.communicate(timeout=200)[0] for process in both]
+    told = [process.communicate(timeout=280)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert told[1] == ""
     found = {line.split()[0]: list(map(float, line.split()[1:])) for line in told[0].splitlines()}

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from tiny import TinyPairs, task, trained
-from towers import batch, real
+from tiny import SIZE, TinyClip, TinyPairs, task
 
 from clipguard.cleaning.engine import Engine, Frozen
 from clipguard.cleaning.gradcache import Tape
@@ -24,8 +23,9 @@ ROWS = 11  # shares of 5 and 6
 
 def gradients(engine: Engine, tau: float | None) -> tuple[torch.Tensor, float, float]:
     """All gradients in one row, the loss, and the mean that the gate compares with tau."""
-    model, reference = real("vit"), Frozen(real("vit", seed=1), engine)
-    pixels, texts = batch(ROWS)
+    model, reference = TinyClip(1), Frozen(TinyClip(0), engine)
+    pairs = TinyPairs(0, ROWS).read(range(ROWS), SIZE)
+    pixels, texts = pairs.pixels, pairs.texts
     weights = [weight for _, weight in trainable(model)]
     with model.gradients():
         tape = Tape(model, engine)
@@ -40,9 +40,7 @@ def gradients(engine: Engine, tau: float | None) -> tuple[torch.Tensor, float, f
 
 def cleaned(engine: Engine) -> torch.Tensor:
     """The weights after four steps of PAR."""
-    job = task(
-        trained(poisoned=True, steps=5), pairs=TinyPairs(10, 32), steps=4, learning_rate=1e-4
-    )
+    job = task(TinyClip(1), pairs=TinyPairs(10, 32), steps=4, learning_rate=1e-4)
     Par(load("par", ParSettings)).clean(replace(job, engine=engine))
     return torch.cat([weight.detach().flatten() for _, weight in trainable(job.model)])
 
