@@ -52,7 +52,7 @@ def journal(request: CleanRequest, delivered: Scan, task: CleaningTask) -> Journ
         InputError: it is damaged.
     """
     names = "\n".join(task.concepts.names)
-    identity = {
+    identity: dict[str, object] = {
         "model": delivered.subject.artifact.sha256,
         "architecture": delivered.subject.architecture,
         "pairs": task.pairs.id,
@@ -65,8 +65,9 @@ def journal(request: CleanRequest, delivered: Scan, task: CleaningTask) -> Journ
         "learning_rate": request.learning_rate,
         "precision": request.precision,
         "clipguard": version("clipguard"),
-        **flat(cleaning.settings(request.method)),
     }
+    for key, value in flat(cleaning.settings(request.method)).items():
+        identity[f"{request.method}.{key}"] = value
     circumstances = {
         "micro_batch": request.micro_batch,
         "gradient_checkpointing": request.gradient_checkpointing,
