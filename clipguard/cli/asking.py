@@ -17,7 +17,8 @@ from clipguard.pipeline.requests import AuditRequest, CleanRequest, ScanRequest
 
 Request = TypeVar("Request", bound=ScanRequest)
 
-_NOT_RECORDED = frozenset({"output", "html", "as_json"})  # where the answer goes changes nothing
+# Where the answer goes, and in how many attempts it was computed, changes nothing.
+_NOT_RECORDED = frozenset({"output", "html", "as_json", "resume", "save_every"})
 
 
 def scan_request(ctx: click.Context) -> ScanRequest:

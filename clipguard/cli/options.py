@@ -175,4 +175,34 @@ cleaning = _stacked(
         type=FiniteRange(0, 1, min_open=True),
         help="Peak learning rate. Default: found by a probe.",
     ),
+    click.option(
+        "--micro-batch",
+        type=click.IntRange(min=1),
+        metavar="PAIRS",
+        help="Pairs embedded at once, for less memory; the gradient stays that of the whole "
+        "batch. Default: the whole batch.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "bf16", "fp16"]),
+        default="fp32",
+        show_default=True,
+        help="What the towers compute in while they are trained.",
+    ),
+    click.option(
+        "--gradient-checkpointing",
+        is_flag=True,
+        help="Compute activations of transformers twice instead of keeping them.",
+    ),
+    click.option(
+        "--resume", is_flag=True, help="Go on where a killed run with this output left off."
+    ),
+    click.option(
+        "--save-every",
+        type=click.IntRange(min=1),
+        default=25,
+        show_default=True,
+        metavar="STEPS",
+        help="Steps between two states kept in DIR.state for --resume.",
+    ),
 )

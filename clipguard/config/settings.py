@@ -40,6 +40,11 @@ _CLEAN = {
     "method": "name",
     "steps": "integer",
     "learning_rate": "number",
+    "micro_batch": "integer",
+    "precision": "name",
+    "gradient_checkpointing": "true or false",
+    "resume": "true or false",
+    "save_every": "integer",
 }
 KNOWN: Mapping[str, Mapping[str, str]] = {"scan": _SCAN, "clean": _CLEAN, "audit": _CLEAN}
 """Command -> key -> kind of value. The keys are those of the command's options."""

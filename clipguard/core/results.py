@@ -268,13 +268,18 @@ class Scan:
 
 @dataclass(frozen=True, kw_only=True)
 class StepRecord:
-    """One logged step of cleaning. Drifts are squared L2 of unit embeddings, 0..4."""
+    """One logged step of cleaning. Drifts are squared L2 of unit embeddings, 0..4.
+
+    ``image_drift_aligned`` is what one rotation common to both towers leaves of the image drift;
+    None where the batch is too small to tell.
+    """
 
     step: int
     loss: float
     image_drift: float
     text_drift: float
     learning_rate: float
+    image_drift_aligned: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

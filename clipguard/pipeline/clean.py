@@ -19,13 +19,14 @@ from clipguard.core.seeds import Seeds
 from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.openclip import OpenClipModel
+from clipguard.model.processes import Processes, joined
 from clipguard.pairs import open_pairs
 from clipguard.pairs.subset import Subset
 from clipguard.pairs.synthetic import SyntheticPairs
 from clipguard.pairs.types import PairSource
-from clipguard.pipeline import frame
+from clipguard.pipeline import attempt, frame
 from clipguard.pipeline.requests import CleanRequest
-from clipguard.pipeline.scan import Measured, probe
+from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
 
@@ -54,6 +55,15 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     rejected = request.output.with_name(f"{request.output.name}.rejected")
     for folder in (request.output, rejected):
         atomic.require_vacant(folder)
+    attempt.require_fresh(request)
+    with joined(request.device) as (processes, device):
+        request = replace(request, device=device)
+        return _clean(request, rejected, processes, progress)
+
+
+def _clean(
+    request: CleanRequest, rejected: Path, processes: Processes, progress: Progress
+) -> Result:
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
     if probed.measured is None:
@@ -66,7 +76,7 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
             remedy="--method par needs none",
         )
     with atomic.workspace(request.output) as work:
-        student, repair = mend(request, probed.model, probed.measured, seeds, work, progress)
+        student, repair = mend(request, probed, seeds, work, processes, progress)
         accepted = repair.cleaning.cleaned
         exports = export(student, work, progress, weights=True, onnx=accepted)
         exit_code = Exit.PASS if accepted else _refusal(repair.repaired, request)
@@ -79,28 +89,36 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
             repaired=repair.repaired,
             exports=exports,
         )
-        publish(result, work, request.output if accepted else rejected)
+        if processes.main:
+            publish(result, work, request.output if accepted else rejected)
+            attempt.finish(request)
     return result
 
 
 def mend(
     request: CleanRequest,
-    model: OpenClipModel,
-    measured: Measured,
+    probed: Probed,
     seeds: Seeds,
     work: Path,
+    processes: Processes,
     progress: Progress,
 ) -> tuple[OpenClipModel, Repair]:
     """Clean a copy of a scanned model and scan it again from the file as written, in fresh draws.
 
     Args:
         request: what was asked for.
-        model: the delivered model; it stays as it is.
-        measured: what the scan of it found.
+        probed: the delivered model, which stays as it is, and what its scan measured.
         seeds: root; branches ``clean`` and ``audit`` are used, never those of the scan.
         work: an empty folder that receives the weights.
+        processes: those that clean together.
         progress: where to report.
+
+    Raises:
+        ValueError: the scan measured nothing.
     """
+    model, measured = probed.model, probed.measured
+    if measured is None:
+        raise ValueError("a model that failed a check cannot be cleaned")
     branch = seeds.child("clean")
     pairs, held_out = split(request, branch)
     student = model.copy()
@@ -115,7 +133,9 @@ def mend(
         steps=request.steps,
         learning_rate=request.learning_rate,
         progress=progress,
+        engine=attempt.engine(request, processes),
     )
+    task = replace(task, journal=attempt.journal(request, probed.scan, task))
     outcome = method(request.method).clean(task)
     before, after = (
         effect(judged, model, held_out, task.suspects, task.concepts, seeds.child("audit"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clipguard.cleaning.options import Precision
 from clipguard.core.results import Outcome, Scalar
 
 
@@ -47,13 +48,31 @@ class ScanRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CleanRequest(ScanRequest):
-    """One repair: ``data`` or synthetic pairs, a method of ``rules/cleaning``, an output folder."""
+    """One repair: ``data`` or synthetic pairs, a method of ``rules/cleaning``, an output folder.
+
+    Args:
+        output: folder to write.
+        method: name of a cleaning method.
+        synthetic: clean with drawn pairs.
+        steps: optimiser steps; None: as the method's settings say.
+        learning_rate: peak learning rate; None: found by a probe.
+        micro_batch: pairs embedded at once; None: the whole batch.
+        precision: what the towers compute in while they are trained.
+        gradient_checkpointing: compute activations again instead of keeping them.
+        resume: go on where a killed run with this output left off.
+        save_every: steps between two kept states.
+    """
 
     output: Path
     method: str = "guided"
     synthetic: bool = True
     steps: int | None = None
     learning_rate: float | None = None
+    micro_batch: int | None = None
+    precision: Precision = "fp32"
+    gradient_checkpointing: bool = False
+    resume: bool = False
+    save_every: int = 25
 
 
 @dataclass(frozen=True, kw_only=True)

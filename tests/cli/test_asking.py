@@ -167,3 +167,19 @@ def test_a_name_that_is_no_text_still_gives_a_result(cli, pipeline):
     ended = cli("scan", "a\udcff\u202eb.pt")
     assert ended.code == 0
     assert json.loads(ended.out)["settings"]["model"] == "a\\xff\\u{202e}b.pt"
+
+
+def test_how_a_cleaning_computes_and_resumes(cli, pipeline, tmp_path):
+    assert cli("clean", "m.pt").code == 0
+    request = pipeline.request
+    assert (request.micro_batch, request.precision, request.resume) == (None, "fp32", False)
+    (tmp_path / "clipguard.toml").write_text('[audit]\nmicro_batch = 32\nprecision = "bf16"\n')
+    assert cli("audit", "m.pt", "--resume", "--save-every", "5").code == 0
+    request = pipeline.request
+    assert (request.micro_batch, request.precision, request.save_every) == (32, "bf16", 5)
+    assert request.resume
+    # A resumed run gives the same result, byte by byte.
+    assert not {"resume", "save_every"} & set(request.settings)
+    assert request.settings["micro_batch"] == 32
+    assert cli("clean", "m.pt", "--micro-batch", "0").code == 2
+    assert cli("clean", "m.pt", "--precision", "fp8").code == 2
