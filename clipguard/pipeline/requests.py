@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipguard.core.results import Outcome, Scalar
+from clipguard.pairs.spec import FileSpec, SyntheticSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,7 @@ class ScanRequest:
         arch: open_clip architecture name or path of a JSON configuration; None: recognise it.
         labels: file with one concept per line; None: open_clip's ImageNet class names.
         images: folder of pictures to use as carriers beside none of the synthetic ones.
-        data: CSV of image-text pairs to use instead of synthetic ones.
+        data: sources of image-text pairs to use instead of synthetic ones.
         carriers: pictures that each trigger is replayed on.
         budget: upper limit of image forward passes; None: what the rules ask for.
         prior: probability of a backdoor before looking, in 0..1 exclusive.
@@ -33,7 +34,7 @@ class ScanRequest:
     arch: str | None = None
     labels: Path | None = None
     images: Path | None = None
-    data: Path | None = None
+    data: tuple[FileSpec, ...] = ()
     carriers: int = 96
     budget: int | None = None
     prior: float = 0.1
@@ -47,11 +48,15 @@ class ScanRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CleanRequest(ScanRequest):
-    """One repair: ``data`` or synthetic pairs, a method of ``rules/cleaning``, an output folder."""
+    """One repair: ``data`` or synthetic pairs, a method of ``rules/cleaning``, an output folder.
+
+    ``synthetic`` says which pairs are made where there is no ``data``, or beside it; None: none
+    beside it.
+    """
 
     output: Path
     method: str = "guided"
-    synthetic: bool = True
+    synthetic: SyntheticSpec | None = None
     steps: int | None = None
     learning_rate: float | None = None
 

@@ -143,7 +143,7 @@ def _carriers(
 ) -> tuple[Carriers, tuple[Check, ...]]:
     count = affordable(request.carriers, request.budget, rules, spent=meter.images)
     wanted = max(SMALLEST_POOL, POOL_FACTOR * count)
-    pairs = source(request.images, request.data, seeds, wanted)
+    pairs = source(request.images, request.data, seeds, wanted, progress)
     with progress.stage("pictures", wanted) as stage:
         pixels = pool(pairs, wanted, model.spec.image_size)
         embeddings = embed_images(model, pixels, meter, stage)
