@@ -158,9 +158,7 @@ def recipes() -> str:
             )
         steps, rate = LIGHT[arch]
         parts.append(
-            _entry(
-                id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate
-            )
+            _entry(id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate)
         )
     return "\n".join(parts)
 

@@ -13,7 +13,7 @@ from clipguard.cli import sources
 from clipguard.core.errors import UsageError
 from clipguard.core.results import Outcome, Scalar
 from clipguard.core.text import printable
-from clipguard.pairs.spec import SyntheticSpec, parse_files, parse_synthetic
+from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, parse_synthetic
 from clipguard.pipeline.requests import AuditRequest, CleanRequest, ScanRequest
 
 Request = TypeVar("Request", bound=ScanRequest)
@@ -33,6 +33,7 @@ def scan_request(ctx: click.Context) -> ScanRequest:
             given["data"] = ()
         else:
             given["images"] = None
+    _require_whole(given["data"], None)
     return _request(ScanRequest, ctx, given)
 
 
@@ -87,8 +88,14 @@ def _repair(ctx: click.Context) -> dict[str, Any]:
             where="--synthetic",
             remedy="give --data as well, or leave the share out",
         )
+    _require_whole(given["data"], made)
     given["synthetic"] = made if made or given["data"] else SyntheticSpec()
     return given
+
+
+def _require_whole(data: tuple[FileSpec, ...], made: SyntheticSpec | None) -> None:
+    if data:
+        left([spec.share for spec in data], made.share if made else None)
 
 
 def _synthetic(value: str | float | bool | None) -> SyntheticSpec | None:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from clipguard.core.errors import UsageError
 from clipguard.core.seeds import Seeds
+from clipguard.pairs.spec import TOLERANCE, left
 from clipguard.pairs.types import PairBatch, PairSource
-
-_TOLERANCE = 1e-6  # of shares that people write with a few digits
 
 
 class Mix:
@@ -76,15 +74,8 @@ def shares(sizes: Sequence[int], given: Sequence[float | None], made: float | No
     Raises:
         UsageError: the shares do not add up to 1.
     """
-    asked = sum(share or 0.0 for share in given) + (made or 0.0)
-    rest = 1 - asked
+    rest = left(given, made)
     without = sum(size for size, share in zip(sizes, given, strict=True) if share is None)
-    if rest < _TOLERANCE if None in given else abs(rest) > _TOLERANCE:
-        raise UsageError(
-            "usage.share",
-            f"the shares of --data and --synthetic add up to {asked:g}",
-            remedy="make it 1, or leave out one share of --data to take the rest",
-        )
     return [
         rest * size / max(without, 1) if share is None else share
         for size, share in zip(sizes, given, strict=True)
@@ -95,5 +86,5 @@ def counts(sizes: Sequence[int], parts: Sequence[float]) -> list[int]:
     """How many pairs of each source make the largest mix that shows no pair twice."""
     total = min(size / share for size, share in zip(sizes, parts, strict=True) if share > 0)
     return [
-        min(size, int(total * share + _TOLERANCE)) for size, share in zip(sizes, parts, strict=True)
+        min(size, int(total * share + TOLERANCE)) for size, share in zip(sizes, parts, strict=True)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clipguard.core.errors import InputError, UsageError
@@ -15,6 +15,7 @@ KEYS = ("image", "caption", "separator", "root")
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 DIFFUSERS = "diffusers:"
 MOST_SHARDS = 100_000
+TOLERANCE = 1e-6  # of shares that people write with a few digits
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # one letter is a drive
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?|-?inf|nan", re.IGNORECASE)
@@ -105,6 +106,28 @@ def parse_synthetic(text: str) -> SyntheticSpec:
             remedy=f"give a share such as 0.3, {DIFFUSERS}FOLDER, or nothing; MODEL comes first",
         )
     return SyntheticSpec(share)
+
+
+def left(given: Sequence[float | None], made: float | None) -> float:
+    """What the shares of a mix leave to the sources without one.
+
+    Args:
+        given: shares of the given pairs; None: without one.
+        made: share of synthetic pairs; None: there are none.
+
+    Raises:
+        UsageError: they leave nothing to those, or something to none.
+    """
+    asked = sum(share or 0.0 for share in given) + (made or 0.0)
+    rest = 1 - asked
+    if rest < TOLERANCE if None in given else abs(rest) > TOLERANCE:
+        raise UsageError(
+            "usage.share",
+            f"the shares of the pairs add up to {asked:g}",
+            where="--data",
+            remedy="make it 1, or leave out a share of --data to take the rest",
+        )
+    return rest
 
 
 def has_scheme(text: str) -> bool:
