@@ -283,11 +283,22 @@ class StepRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairRecord:
+    """One source of image-text pairs; ``skipped`` counts what of it could not be used."""
+
+    id: str
+    pairs: int
+    skipped: int = 0
+    first_skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cleaning:
     """What was done to the weights and what it did to the model.
 
     ``before`` and ``after`` hold the same measurements by name: replayed attack success, agreement
-    with the delivered model on held-out pictures, drift.
+    with the delivered model on held-out pictures, drift. ``trained_on`` and ``held_out`` are the
+    parts of the pairs.
     """
 
     method: str
@@ -298,6 +309,8 @@ class Cleaning:
     steps: tuple[StepRecord, ...]
     before: tuple[Measurement, ...]
     after: tuple[Measurement, ...]
+    trained_on: tuple[PairRecord, ...] = ()
+    held_out: tuple[PairRecord, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
