@@ -16,9 +16,9 @@ from clipguard.core import atomic
 from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.core.progress import Progress
 from clipguard.core.results import Result
-from clipguard.pipeline.requests import ScanRequest
+from clipguard.pipeline.requests import ModelRequest
 
-Request = TypeVar("Request", bound=ScanRequest)
+Request = TypeVar("Request", bound=ModelRequest)
 Write = Callable[[bytes], None]
 
 
@@ -49,7 +49,7 @@ def give(
     from clipguard.core import schema
 
     progress = begin(ctx)
-    request: ScanRequest = ScanRequest(model="")
+    request: ModelRequest = ModelRequest(model="")
     try:
         asked = ask(ctx)
         request = asked
@@ -112,7 +112,7 @@ def _require_device(device: str) -> None:
         require_device(device)
 
 
-def _failed(command: str, request: ScanRequest, error: ClipguardError) -> Result:
+def _failed(command: str, request: ModelRequest, error: ClipguardError) -> Result:
     from clipguard.pipeline import frame
 
     if isinstance(error, BugError):

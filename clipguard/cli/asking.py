@@ -13,9 +13,15 @@ from clipguard.cli import sources
 from clipguard.core.errors import UsageError
 from clipguard.core.results import Outcome, Scalar
 from clipguard.core.text import printable
-from clipguard.pipeline.requests import AuditRequest, CleanRequest, ScanRequest
+from clipguard.pipeline.requests import (
+    AuditRequest,
+    CleanRequest,
+    EvaluateRequest,
+    ModelRequest,
+    ScanRequest,
+)
 
-Request = TypeVar("Request", bound=ScanRequest)
+Request = TypeVar("Request", bound=ModelRequest)
 
 _NOT_RECORDED = frozenset({"output", "html", "as_json"})  # where the answer goes changes nothing
 
@@ -43,6 +49,11 @@ def audit_request(ctx: click.Context) -> AuditRequest:
     return _request(AuditRequest, ctx, _repair(ctx))
 
 
+def evaluate_request(ctx: click.Context) -> EvaluateRequest:
+    """What ``clipguard evaluate`` asks for; raises as :func:`scan_request` does."""
+    return _request(EvaluateRequest, ctx, _given(ctx))
+
+
 def _given(ctx: click.Context) -> dict[str, Any]:
     given = dict(ctx.params)
     sources.check(ctx, Path(given["model"] or os.devnull))
@@ -60,7 +71,8 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
     recorded = sorted(given.keys() - _NOT_RECORDED)
     known = {field.name for field in fields(kind)}
     values = {name: value for name, value in given.items() if name in known}
-    values["fail_on"] = frozenset(Outcome(name) for name in given["fail_on"])
+    if "fail_on" in given:
+        values["fail_on"] = frozenset(Outcome(name) for name in given["fail_on"])
     return kind(
         **values,
         settings={name: _plain(name, given[name]) for name in recorded},
@@ -83,6 +95,6 @@ def _plain(name: str, value: Any) -> Scalar:
     """A value fit for the record: a file by its name alone, so that no machine's paths get out."""
     if isinstance(value, tuple):
         return ",".join(sorted(value))
-    if value is not None and (name in {"model", "arch"} or isinstance(value, Path)):
+    if value is not None and (name in {"model", "arch", "trigger"} or isinstance(value, Path)):
         return printable(os.path.basename(os.path.abspath(str(value))))
     return cast(Scalar, value)

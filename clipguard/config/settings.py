@@ -1,7 +1,7 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
-Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]`` and
-``[audit]`` for one command. The file is searched from the working folder upward to the root of
+Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
+``[audit]`` and ``[evaluate]`` for one command. The file is searched from the working folder upward to the root of
 the repository, never from the folder of the model: the subject must not set its own exam.
 """
 
@@ -40,8 +40,22 @@ _CLEAN = {
     "method": "name",
     "steps": "integer",
     "learning_rate": "number",
+    "eval": "path",
+    "max_utility_drop": "number",
+    "layout": "name",
 }
-KNOWN: Mapping[str, Mapping[str, str]] = {"scan": _SCAN, "clean": _CLEAN, "audit": _CLEAN}
+_EVALUATE = {
+    **{key: _SCAN[key] for key in ("model", "arch", "labels", "data", "seed", "device")},
+    "trigger": "name or path",
+    "variant": "name",
+    "target": "name",
+}
+KNOWN: Mapping[str, Mapping[str, str]] = {
+    "scan": _SCAN,
+    "clean": _CLEAN,
+    "audit": _CLEAN,
+    "evaluate": _EVALUATE,
+}
 """Command -> key -> kind of value. The keys are those of the command's options."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -84,7 +98,7 @@ def read(path: Path) -> Settings:
     if path.name == PROJECT:
         tables = tables.get("tool", {}).get("clipguard", {})
     shared = {key: value for key, value in tables.items() if key not in KNOWN}
-    known_anywhere = {**_SCAN, **_CLEAN}
+    known_anywhere = {**_EVALUATE, **_CLEAN}
     _check(shared, known_anywhere, path, extra=tuple(KNOWN))
     values = {}
     for command, known in KNOWN.items():
@@ -144,6 +158,6 @@ def _wrong(path: Path, key: str, kind: str) -> ConfigError:
 def _resolved(value: Any, kind: str, folder: Path) -> Any:
     if kind == "path":
         return str(folder / value)
-    if kind == "name or path" and value.endswith(".json"):
+    if kind == "name or path" and value.endswith((".json", ".toml")):
         return str(folder / value)
     return value

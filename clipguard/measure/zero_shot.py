@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,20 +29,16 @@ def class_ranks(similarity: Tensor, labels: Tensor) -> Tensor:
     return (similarity >= own).sum(dim=1) - 1
 
 
-def accuracies(
-    similarity: Tensor, labels: Tensor, pictures: np.ndarray | None = None
-) -> Mapping[str, Sample]:
+def accuracies(similarity: Tensor, labels: Tensor) -> Mapping[str, Sample]:
     """``acc1``, ``acc5`` where there are more than 5 classes, and ``mean_per_class_recall``.
 
     Args:
-        similarity: (N, C) of pictures and class texts.
+        similarity: (N, C) of pictures and class texts, at least one.
         labels: (N,) int64, the own class of each picture.
-        pictures: (N,) which rows show the same picture; None: each another one.
     """
     ranks = class_ranks(similarity, labels).numpy()
-    found = {f"acc{top}": sample(ranks < top, pictures) for top in TOP if top < similarity.shape[1]}
+    found = {f"acc{top}": sample(ranks < top) for top in TOP if top < similarity.shape[1]}
     counts = torch.bincount(labels, minlength=similarity.shape[1]).numpy()
-    present = int((counts > 0).sum())
     # A class weighs the same however many pictures it has; the weights add up to N.
-    weights = len(labels) / (present * counts[labels.numpy()]) if len(labels) else None
-    return {**found, "mean_per_class_recall": sample(ranks < 1, pictures, weights)}
+    weights = len(labels) / (int((counts > 0).sum()) * counts[labels.numpy()])
+    return {**found, "mean_per_class_recall": sample(ranks < 1, weights=weights)}

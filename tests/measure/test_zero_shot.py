@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
@@ -43,8 +42,3 @@ def test_top_5_of_5_classes_says_nothing():
     assert set(accuracies(torch.rand(8, 5), torch.arange(8) % 5)) == {
         "acc1", "mean_per_class_recall",
     }  # fmt: skip
-
-
-def test_rows_of_one_picture_are_one_group():
-    groups = np.repeat(np.arange(100), 2)
-    assert accuracies(SCORES, LABELS, groups)["acc1"].groups.tolist() == groups.tolist()
