@@ -1,8 +1,9 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
 Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
-``[audit]`` and ``[evaluate]`` for one command. The file is searched from the working folder upward to the root of
-the repository, never from the folder of the model: the subject must not set its own exam.
+``[audit]`` and ``[evaluate]`` for one command. The file is searched from the working folder upward
+to the root of the repository, never from the folder of the model: the subject must not set its own
+exam.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Evaluate: what is a model good for on the user's data, and what does a stated trigger do to it?"""
+"""Evaluate: what a model is good for on the user's data, and what a stated trigger does to it."""
 
 from __future__ import annotations
 
@@ -126,9 +126,7 @@ def _survey(
     if stated is not None:
         triggers[STAMP] = build(*stated, model.spec.image_size, seeds.child("instance"))
     with progress.stage("pictures", len(pairs)) as stage:
-        found = survey(
-            [model], pairs, range(len(pairs)), triggers, seeds.child("stamp"), stage
-        )
+        found = survey([model], pairs, range(len(pairs)), triggers, seeds.child("stamp"), stage)
     if len(found.first) < FEWEST:
         raise InputError(
             "data.too_few_pairs",
@@ -185,9 +183,7 @@ def _utility(
     figures = [measured(name, item, seeds) for name, item in samples.items()]
     for name, reason in (("acc1", NO_CLASS), ("text_retrieval_recall@1", NO_CAPTIONS)):
         if name not in samples:
-            figures.append(
-                Measurement(name=name, value=None, unit="fraction", n=0, absent=reason)
-            )
+            figures.append(Measurement(name=name, value=None, unit="fraction", n=0, absent=reason))
     return tuple(figures)
 
 

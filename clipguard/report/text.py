@@ -94,9 +94,7 @@ def _evaluation(evaluation: Evaluation) -> list[str]:
         lines += _wrap("utility" if index == 0 else "", _figure(item), most=1)
     stated = evaluation.attack
     if stated is not None:
-        lines += _wrap(
-            "trigger", f"{stated.trigger} ({stated.variant}) -> {stated.target}", most=1
-        )
+        lines += _wrap("trigger", f"{stated.trigger} ({stated.variant}) -> {stated.target}", most=1)
         for item in stated.measurements:
             lines += _wrap("", _figure(item), most=1)
     return lines

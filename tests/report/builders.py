@@ -270,9 +270,7 @@ def proof() -> Proof:
                 after=after,
                 difference=replace(before, value=-0.01),
             ),
-            Change(
-                data="held-out pairs", name=gone.name, before=gone, after=gone, difference=gone
-            ),
+            Change(data="held-out pairs", name=gone.name, before=gone, after=gone, difference=gone),
         ),
         judged_by="acc1 on held-out pairs",
         loss=replace(before, name="utility_drop", value=0.01),
