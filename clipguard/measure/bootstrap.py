@@ -57,6 +57,15 @@ def sample(
     )
 
 
+def together(first: Sample, second: Sample) -> Sample:
+    """Two samples over the same groups as one: its mean is over the items of both."""
+    return Sample(
+        np.concatenate([first.values, second.values]),
+        np.concatenate([first.groups, second.groups]),
+        np.concatenate([first.weights, second.weights]),
+    )
+
+
 def difference(before: Sample, after: Sample) -> Sample:
     """What changed, item by item: its mean is the difference of the means, and pairing is kept.
 

@@ -18,7 +18,7 @@ from clipguard.cleaning.rebound import settings as rebound_settings
 from clipguard.cleaning.types import CleaningTask, Suspect
 from clipguard.core.measurement import Change, Measurement, Proof, Rebound
 from clipguard.core.seeds import Seeds
-from clipguard.measure.bootstrap import Sample, sample
+from clipguard.measure.bootstrap import Sample, sample, together
 from clipguard.model.openclip import OpenClipModel
 from clipguard.pairs import open_pairs
 from clipguard.pairs.synthetic import SyntheticPairs, nouns
@@ -31,10 +31,13 @@ from clipguard.probes.vocabulary import read_labels
 from clipguard.triggers import build
 
 HELD_OUT, OWN = "held-out pairs", "--eval"
-DRAWN = 400
+DRAWN = 600
 MOST_ATTACKED = 3  # suspects; the others are their relatives
-# The figure that the gate looks at: the first of these that was measured.
-JUDGED_BY = ("acc1", "image_retrieval_recall@5", "image_retrieval_recall@1")
+BOTH_WAYS = "retrieval_recall@5"
+# The figure that the gate looks at: the first of these at which the delivered model is any good. A
+# model that never knew the classes cannot lose them, and would pass whatever was done to it.
+JUDGED_BY = ("acc1", BOTH_WAYS)
+ANY_GOOD = 0.2
 
 
 @dataclass(frozen=True)
@@ -137,13 +140,21 @@ def _compare(
     classes = _classes(request, data, found, task)
     sights = [sight(model, found, place, classes) for place, model in enumerate(models)]
     before, after = (
-        {**zero_shot(seen), **retrieval(model, found, seen)}
-        for model, seen in zip(models, sights, strict=True)
+        _utility(model, found, seen) for model, seen in zip(models, sights, strict=True)
     )
     moved = changes(data.name, before, after, seeds)
     for suspect in suspects:
         moved += _attacked(data.name, suspect, found, classes, sights, seeds)
     return list(moved), found.sha256
+
+
+def _utility(model: OpenClipModel, found: Survey, seen: Sight) -> dict[str, Sample]:
+    """All figures, and recall both ways together: twice the evidence of either, for the gate."""
+    figures = {**zero_shot(seen), **retrieval(model, found, seen)}
+    image, text = (f"{way}_retrieval_recall@5" for way in ("image", "text"))
+    if image in figures and text in figures:
+        figures[BOTH_WAYS] = together(figures[image], figures[text])
+    return figures
 
 
 def _classes(request: CleanRequest, data: _Data, found: Survey, task: CleaningTask) -> Classes:
@@ -191,9 +202,12 @@ def _decisive(found: Sequence[Change]) -> Change:
     """The figure that the gate looks at: on the user's own data where it was given."""
     data = OWN if any(item.data == OWN for item in found) else HELD_OUT
     by_name = {item.name: item for item in found if item.data == data}
-    name = next((name for name in JUDGED_BY if name in by_name), None)
-    if name is not None:
-        return by_name[name]
+    measured = [by_name[name] for name in JUDGED_BY if name in by_name]
+    good = [item for item in measured if (item.before.value or 0.0) >= ANY_GOOD]
+    if good:
+        return good[0]
+    if measured:
+        return max(measured, key=lambda item: item.before.value or 0.0)
     reason = "the pictures have neither classes nor captions"
     absent = Measurement(name="acc1", value=None, unit="fraction", n=0, absent=reason)
     return Change(data=data, name="acc1", before=absent, after=absent, difference=absent)

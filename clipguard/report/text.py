@@ -77,7 +77,7 @@ def _proof(proof: Proof) -> list[str]:
         f"{figures.words(proof.judged_by)} fell by {figures.measurement(proof.loss)}, "
         f"at most {figures.percent(proof.limit)} may be lost"
     )
-    lines = _wrap("cost", told, most=2)
+    lines = _wrap("cost", told, most=1)
     if proof.rebound is not None:
         worst = max(proof.rebound.points, key=lambda point: point.success.value or 0.0)
         told = (

@@ -21,7 +21,7 @@ def run(model, rate: float = 1e-3, seed: int = 0):
 def test_the_trigger_is_seen_where_it_is_and_not_where_it_is_not() -> None:
     poisoned, clean = run(trained(poisoned=True)), run(trained(poisoned=False))
     assert [point.step for point in poisoned.points] == [0, 4, 6]
-    assert poisoned.points[0].success.value > 0.9
+    assert poisoned.points[0].success.value > 0.8
     assert poisoned.points[0].worst == "noise-mix -> banana"
     assert max(point.success.value for point in clean.points) < 0.1
     assert poisoned.points[0].agreement == 1.0

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from clipguard.core.seeds import Seeds
-from clipguard.measure.bootstrap import bootstrap, difference, sample
+from clipguard.measure.bootstrap import bootstrap, difference, sample, together
 
 RNG = np.random.default_rng(0)
 
@@ -72,3 +72,10 @@ def test_nothing_and_different_items_are_refused():
         bootstrap(sample(np.zeros(0)), RNG)
     with pytest.raises(ValueError, match="same items"):
         difference(sample(np.zeros(2)), sample(np.zeros(3)))
+
+
+def test_two_samples_together_are_drawn_as_one():
+    once = sample((RNG.random(50) < 0.5).astype(float))
+    both = together(once, once)
+    assert len(both) == 100
+    assert bootstrap(both, Seeds(6).numpy()) == bootstrap(once, Seeds(6).numpy())
