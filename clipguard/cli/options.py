@@ -188,8 +188,8 @@ cleaning = _stacked(
         type=FiniteRange(0, 1),
         default=0.02,
         show_default=True,
-        help="Largest fall of accuracy that is accepted, or of recall where pictures have no classes "
-        "that the model knows.",
+        help="Largest fall of accuracy that is accepted, or of recall where pictures have no "
+        "classes that the model knows.",
     ),
     click.option(
         "--layout",

@@ -74,17 +74,17 @@ def prove(
             request, data, (delivered, repaired), task, seeds.child(data.name)
         )
         found += moved
-    decisive = _decisive(found)
-    value = decisive.difference.value
-    interval = decisive.difference.interval
+    judge = decisive(found)
+    value = judge.difference.value
+    interval = judge.difference.interval
     return Proof(
         changes=tuple(found),
-        judged_by=f"{decisive.name} on {decisive.data}",
+        judged_by=f"{judge.name} on {judge.data}",
         loss=Measurement(
             name="utility_drop",
             value=None if value is None else -value,
             unit="fraction",
-            n=decisive.difference.n,
+            n=judge.difference.n,
             interval=None
             if interval is None
             else type(interval)(
@@ -93,7 +93,7 @@ def prove(
                 confidence=interval.confidence,
                 method=interval.method,
             ),
-            absent=decisive.difference.absent,
+            absent=judge.difference.absent,
         ),
         limit=request.max_utility_drop,
         digests=digests,
@@ -198,7 +198,7 @@ def _attacked(
     return changes(data, named[0], named[1], seeds.child(suspect.label), absent)
 
 
-def _decisive(found: Sequence[Change]) -> Change:
+def decisive(found: Sequence[Change]) -> Change:
     """The figure that the gate looks at: on the user's own data where it was given."""
     data = OWN if any(item.data == OWN for item in found) else HELD_OUT
     by_name = {item.name: item for item in found if item.data == data}
