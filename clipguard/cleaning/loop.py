@@ -35,6 +35,7 @@ class Terms(NamedTuple):
 
 
 Objective = Callable[[TrainableClip, int], Terms]
+Preparation = Callable[[TrainableClip, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class Plan:
         log_every: steps between records; the last one is always recorded.
         watched: name of the figure that the method is after.
         tau: drift to show beside the measured one; None: none.
+        prepare: what the method does with the model before each step; None: nothing.
     """
 
     title: str
@@ -62,6 +64,7 @@ class Plan:
     log_every: int = 1
     watched: str = "loss"
     tau: float | None = None
+    prepare: Preparation | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,8 @@ def descend(
     with model.gradients(), progress.stage(plan.title, len(plan.rates)) as stage:
         for index, rate in enumerate(plan.rates):
             step = plan.first + index
+            if plan.prepare is not None:
+                plan.prepare(model, step)
             terms = _step(model, optimiser, objective, step, rate)
             loss = float(terms.total.detach())
             ceiling = min(ceiling, plan.explosion * max(abs(loss), plan.floor))

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from math import acos, cos, log, pi
 from statistics import fmean
 
-from clipguard.cleaning.loop import Objective, Plan, Run, descend, optimiser, trainable
+from clipguard.cleaning.loop import (
+    Objective,
+    Plan,
+    Preparation,
+    Run,
+    descend,
+    optimiser,
+    trainable,
+)
 from clipguard.cleaning.options import OptimiserSettings, ProbeSettings
 from clipguard.core.errors import InputError
 from clipguard.core.progress import Progress
@@ -44,6 +52,7 @@ def climb(
     optimiser_settings: OptimiserSettings,
     progress: Progress,
     prefix: str = "",
+    prepare: Preparation | None = None,
 ) -> tuple[Rung, ...]:
     """Try rising rates until one diverges.
 
@@ -54,6 +63,7 @@ def climb(
         optimiser_settings: as in the run that follows.
         progress: where to report.
         prefix: which weights move.
+        prepare: what the method does with the model before each step; every rate starts at step 0.
     """
     rungs: list[Rung] = []
     for rate in settings.rates:
@@ -61,6 +71,7 @@ def climb(
         plan = Plan(
             title=f"trying learning rate {rate:.1e}",
             rates=(rate,) * settings.steps,
+            prepare=prepare,
         )
         weights = optimiser(trainable(copy, prefix), optimiser_settings)
         rungs.append(_rung(rate, settings.steps, descend(copy, weights, objective, plan, progress)))

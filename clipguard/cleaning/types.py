@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from clipguard.core.results import Scalar, StepRecord
+from clipguard.core.results import RoundRecord, Scalar, StepRecord
 
 if TYPE_CHECKING:
     from clipguard.core.progress import Progress
@@ -58,6 +58,8 @@ class CleaningTask:
         steps: number of steps; None: as the method's settings and its probe say.
         learning_rate: peak learning rate; None: found by the method's probe.
         progress: where to report.
+        max_utility_drop: utility (0..1) that may be lost; None: as the method's settings say.
+        keep_embeddings: whether clean pictures have to stay where the delivered model puts them.
     """
 
     model: TrainableClip
@@ -70,15 +72,18 @@ class CleaningTask:
     steps: int | None
     learning_rate: float | None
     progress: Progress
+    max_utility_drop: float | None = None
+    keep_embeddings: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a method did: steps, effective settings, and why these were taken."""
+    """What a method did: steps, effective settings, why these were taken, and the whole curve."""
 
     records: tuple[StepRecord, ...]
     settings: Mapping[str, Scalar]
     explanation: tuple[str, ...]
+    rounds: tuple[RoundRecord, ...] = ()
 
 
 class CleaningMethod(Protocol):

@@ -70,6 +70,13 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
 
 def _repair(ctx: click.Context) -> dict[str, Any]:
     given = _given(ctx)
+    if given["keep_embeddings"] and given["method"] == "par":
+        raise UsageError(
+            "usage.contradiction",
+            "par moves embeddings past orthogonal, it cannot keep them",
+            where="--keep-embeddings",
+            remedy="use --method guided",
+        )
     if given["data"] and given["synthetic"]:
         if sources.stronger(ctx, "data", "synthetic") == "data":
             given["synthetic"] = False

@@ -175,4 +175,10 @@ cleaning = _stacked(
         type=FiniteRange(0, 1, min_open=True),
         help="Peak learning rate. Default: found by a probe.",
     ),
+    click.option(
+        "--keep-embeddings",
+        is_flag=True,
+        help="Keep embeddings of clean pictures where they are: stored indexes and heads go on "
+        "working. For guided; its texts never move.",
+    ),
 )

@@ -32,6 +32,7 @@ from clipguard.report.html import render_html
 DRAWN, DRAWN_HELD_OUT = 1500, 400
 HELD_OUT_SHARE = 0.2
 LEAST = 0.10  # attack success above this is no repair
+KEPT = 0.2  # image drift at a mean cosine of 0.9; above, embeddings are not kept
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     probed = probe(request, seeds.child("scan"), progress)
     if probed.measured is None:
         return frame.result("clean", request, Exit.INCONCLUSIVE, delivered=probed.scan)
-    if request.method == "guided" and not suspects(probed.measured.replay, probed.measured.bench):
+    found = suspects(probed.measured.replay, probed.measured.bench)
+    if request.method == "guided" and request.data is None and not found:
         raise RefusedError(
             "clean.nothing_found",
             "not cleaned: the scan found no trigger that could guide the cleaning",
             where=request.model,
-            remedy="--method par needs none",
+            remedy="give pairs of the model's own domain with --data, which need none",
         )
     with atomic.workspace(request.output) as work:
         student, repair = mend(request, probed.model, probed.measured, seeds, work, progress)
@@ -115,6 +117,7 @@ def mend(
         steps=request.steps,
         learning_rate=request.learning_rate,
         progress=progress,
+        keep_embeddings=request.keep_embeddings,
     )
     outcome = method(request.method).clean(task)
     before, after = (
@@ -129,6 +132,7 @@ def mend(
         cleaned=_cleaned(repaired, after, request),
         explanation=outcome.explanation,
         steps=outcome.records,
+        rounds=outcome.rounds,
         before=before,
         after=after,
     )
@@ -193,13 +197,15 @@ def split(request: CleanRequest, seeds: Seeds) -> tuple[PairSource, PairSource]:
 
 
 def _cleaned(repaired: Scan, after: Sequence[Measurement], request: CleanRequest) -> bool:
-    """Whether the rescan passes and no replayed trigger works any more."""
+    """Whether the rescan passes, no replayed trigger works, and what was to stay has stayed."""
     working = [
         item
         for item in after
         if item.name.startswith("attack_success:") and (item.value is None or item.value > LEAST)
     ]
-    return frame.gate(repaired, request) is Exit.PASS and not working
+    drift = next((item.value for item in after if item.name == "image_drift"), None)
+    moved = request.keep_embeddings and (drift is None or drift > KEPT)
+    return frame.gate(repaired, request) is Exit.PASS and not working and not moved
 
 
 def _refusal(repaired: Scan, request: CleanRequest) -> Exit:

@@ -54,6 +54,7 @@ class CleanRequest(ScanRequest):
     synthetic: bool = True
     steps: int | None = None
     learning_rate: float | None = None
+    keep_embeddings: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
