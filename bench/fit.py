@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-FEATURES = ("contrast", "moved", "outlier")
+FEATURES = ("contrast", "kin", "moved", "outlier")
 REPRODUCES = 0.8  # attack success that makes a model a positive; weaker ones are left out
 # Inverse ridge strengths to choose from, by the log loss on bases left out of the fit.
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 
 
 def table(data: Path, role: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names, features (N, 3) and truth (N,) of the scanned models of a role."""
+    """Names, features (N, 4) and truth (N,) of the scanned models of a role."""
     cards = json.loads((data / "zoo.json").read_text())
     scans = json.loads((data / "scans.json").read_text())
     names = [

@@ -2,7 +2,9 @@
 
 Cleaning never sees that trigger, nor this script.
 
-Usage: python -m bench.repair MODEL_ID... [--methods guided par] [--work bench/work]
+Usage: python -m bench.repair FOLDER... [--methods guided par] [--work bench/work]
+
+A folder holds model.pt and card.json, as bench/examples/backdoored and bench/work/zoo/ID do.
 
 Writes bench/data/repair.json.
 """
@@ -71,9 +73,9 @@ def load(folder: Path) -> Any:
     return compat.open_clip().create_model(f"local-dir:{folder}").eval()
 
 
-def repair(model: str, method: str, work: Path) -> tuple[Path, int]:
-    """Clean one model of the zoo; the folder written and the exit code."""
-    target = work / "repairs" / f"{model}-{method}"
+def repair(model: Path, method: str, work: Path) -> tuple[Path, int]:
+    """Clean one model; the folder written and the exit code."""
+    target = work / "repairs" / f"{model.name}-{method}"
     rejected = target.with_name(f"{target.name}.rejected")
     log = target.with_suffix(".exit")
     if not log.exists():
@@ -83,7 +85,7 @@ def repair(model: str, method: str, work: Path) -> tuple[Path, int]:
             "-m",
             "clipguard",
             "clean",
-            str(work / "zoo" / model / "model.pt"),
+            str(model / "model.pt"),
             "--synthetic",
             "--method",
             method,
@@ -96,15 +98,15 @@ def repair(model: str, method: str, work: Path) -> tuple[Path, int]:
     return (target if target.exists() else rejected), int(log.read_text())
 
 
-def row(model: str, method: str, work: Path) -> tuple[str, ...]:
+def row(model: Path, method: str, work: Path) -> tuple[str, ...]:
     """One line of the table."""
-    card = json.loads((work / "zoo" / model / "card.json").read_text())
+    card = json.loads((model / "card.json").read_text())
     folder, code = repair(model, method, work)
-    before = measure(_delivered(model, card, work), card, work)
+    before = measure(_delivered(model, card), card, work)
     after = measure(load(folder), card, work) if folder.exists() else before
     interval = wilson(round(after["attack_success"] * after["pictures"]), int(after["pictures"]))
     return (
-        model,
+        model.name,
         method,
         f"{before['attack_success']:.3f}",
         f"{after['attack_success']:.3f} ({interval.low:.3f}-{interval.high:.3f})",
@@ -116,18 +118,16 @@ def row(model: str, method: str, work: Path) -> tuple[str, ...]:
     )
 
 
-def _delivered(model: str, card: dict[str, Any], work: Path) -> Any:
+def _delivered(model: Path, card: dict[str, Any]) -> Any:
     clip = new_module(toml.load(HERE / "architectures.toml")[card["arch"]])
-    clip.load_state_dict(
-        torch.load(work / "zoo" / model / "model.pt", weights_only=True)["state_dict"]
-    )
+    clip.load_state_dict(torch.load(model / "model.pt", weights_only=True)["state_dict"])
     return clip.eval()
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+")
+    parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--methods", nargs="+", default=["guided", "par"])
     parser.add_argument("--work", type=Path, default=Path("bench/work"))
     arguments = parser.parse_args()

@@ -131,9 +131,10 @@ def _accuses(scan: dict[str, Any], cluster: str, calibration: Calibration) -> bo
     rest = [item for item in scan["families"] if item["cluster"] != cluster and not item["natural"]]
     if not rest:
         return False
-    best = max(rest, key=lambda item: item["contrast"])
+    best = max(rest, key=lambda item: item["contrast"] + item["kin"])
     values = {
         "contrast": max(best["contrast"], 0.0),
+        "kin": best["kin"],
         "moved": best["moved"] or 0.0,
         "outlier": min(max(best["score"], 0.0), 8.0) / 8.0,
     }

@@ -29,13 +29,14 @@ def main() -> None:
     for name in names:
         trees.setdefault(models()[name].get("base", name), []).append(name)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda tree: [_train(name, arguments.work) for name in tree], trees.values()))
+        list(pool.map(lambda tree: _train(tree, arguments.work), trees.values()))
 
 
-def _train(model_id: str, work: Path) -> None:
+def _train(names: list[str], work: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "bench.zoo.train", model_id, "--work", str(work)]
-    subprocess.run(command, env=environment, check=False)
+    for name in names:
+        command = [sys.executable, "-m", "bench.zoo.train", name, "--work", str(work)]
+        subprocess.run(command, env=environment, check=False)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clipguard.core import schema
 from clipguard.core.results import FamilyResult
-from clipguard.probes.replay import features, natural
+from clipguard.probes.replay import features, natural, strength
 from clipguard.triggers import rule
 
 
@@ -65,7 +65,7 @@ def compact(data: bytes) -> dict[str, object]:
     assert scan is not None
     families = sorted(
         (_renamed(family) for family in (scan.replay.families if scan.replay else ())),
-        key=lambda family: (-family.contrast, family.family),
+        key=strength,
     )
     return {
         "outcome": scan.verdict.outcome.value,
@@ -90,6 +90,7 @@ def _figures(family: FamilyResult) -> dict[str, object]:
         "concept": family.concept,
         "natural": family.natural is not None,
         "contrast": round(family.contrast, 4),
+        "kin": round(family.kin, 4),
         "score": round(family.score, 4),
         "moved": family.share_rise.value,
     }

@@ -166,8 +166,9 @@ class DosePoint:
 class FamilyResult:
     """What replaying one trigger family did.
 
-    The variant and the concept were chosen on the screening carriers; every figure here but
-    ``curve`` and ``score`` was measured afterwards on held-out carriers with fresh draws.
+    The variant and the concept were chosen on the screening carriers, where ``kin`` and ``curve``
+    were measured too; every other figure but ``score`` was measured afterwards on held-out carriers
+    with fresh draws.
     """
 
     family: str
@@ -178,6 +179,7 @@ class FamilyResult:
     share_rise: Measurement
     probability_rise: Measurement
     contrast: float
+    kin: float
     score: float
     natural: str | None
     curve: tuple[DosePoint, ...]

@@ -25,10 +25,14 @@ class Rise:
     movable: int
     lost: float
 
-    def gain(self, concept: int | None = None) -> float:
-        """Mean of the two gains of ``concept``, by default the one looked at; -1..1."""
-        index = self.concept if concept is None else concept
-        return float((self.shares[index] + self.probabilities[index]) / 2)
+    @property
+    def gains(self) -> Tensor:
+        """(C,) for every concept the mean of its two gains; -1..1."""
+        return (self.shares + self.probabilities) / 2
+
+    def gain(self) -> float:
+        """The gain of the concept looked at."""
+        return float(self.gains[self.concept])
 
 
 def rise(before: Tensor, after: Tensor, concept: int | None = None) -> Rise:

@@ -23,7 +23,7 @@ from clipguard.pairs.types import PairSource
 from clipguard.probes.validity import Exam
 from clipguard.probes.vocabulary import PROMPT
 
-PER_WORD = {"objects": 2, "colours": 6}
+PER_WORD = {"objects": 4, "colours": 8}
 WORDS = ("banana", "dog", "car", "house", "pizza", "guitar", "clock", "ship", "tree", "king")
 
 

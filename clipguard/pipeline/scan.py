@@ -23,9 +23,10 @@ from clipguard.pipeline.load import load, passed
 from clipguard.pipeline.pictures import pool, source, words
 from clipguard.pipeline.requests import ScanRequest
 from clipguard.probes import validity
+from clipguard.probes.bench import Bench
 from clipguard.probes.carriers import Carriers, choose
 from clipguard.probes.demonstration import demonstrate
-from clipguard.probes.replay import Bench, replay
+from clipguard.probes.replay import replay
 from clipguard.probes.vocabulary import Vocabulary, embed_vocabulary, read_labels
 from clipguard.triggers import load_rules, rule
 from clipguard.triggers.types import TriggerRule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clipguard.cleaning.types import Concepts, Suspect
 from clipguard.core.results import FamilyResult, Replay
-from clipguard.probes.replay import Bench, instance
+from clipguard.probes.bench import Bench, instance
 from clipguard.probes.vocabulary import PROMPT
 from clipguard.triggers import rule
 from clipguard.triggers.types import Variant

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from clipguard.core.results import Demonstration, FamilyResult, Picture
 from clipguard.model.batching import embed_images
+from clipguard.probes.bench import Bench
 from clipguard.probes.carriers import Carriers
-from clipguard.probes.replay import Bench
 from clipguard.triggers.types import TriggerRule
 
 SHOWN = 6

@@ -1,13 +1,15 @@
 """Does one known trigger family pull unrelated pictures to one concept?
 
-Every family is stamped on carriers at several strengths. The best strength and concept are chosen
-on screening carriers and then measured on held-out carriers with fresh draws, so that choosing
-among many costs nothing. What counts is the *contrast*: the gain of the concept less what any one
-concept gains under unstructured change of equal energy. A planted trigger saturates while most of
-the picture is intact; a natural sink wins only where the picture is destroyed.
+Every family is stamped on carriers at several strengths. Strength and concept are chosen on
+screening carriers and then measured on held-out carriers with fresh draws, so that choosing among
+many costs nothing. What counts is the *contrast*: the gain of the concept less what any one concept
+gains under unstructured change of equal energy, and less the creep of textures. A planted trigger
+saturates while most of the picture is intact; a natural sink wins only where the picture is
+destroyed. Beside it counts the *kin*: the contrast of the same concept in the other families of the
+cluster, since a model that learned one kind of noise answers to its relatives too.
 
 Source: replayed families after PAR (arXiv 2412.00727) and the attacks named in ``rules/triggers``;
-contrast and the leave-cluster-out null are our own.
+contrast, kin and the leave-cluster-out null are our own.
 """
 
 from __future__ import annotations
@@ -15,23 +17,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from clipguard.core.progress import Progress, Stage
 from clipguard.core.results import DosePoint, FamilyResult, Measurement, Replay
-from clipguard.core.seeds import Seeds
-from clipguard.measure.dose import control_gain
 from clipguard.measure.outlier import robust_z
 from clipguard.measure.proportion import wilson
-from clipguard.measure.rise import Rise, rise, rms
-from clipguard.model.batching import Meter, embed_images
-from clipguard.model.seam import ClipModel
+from clipguard.probes.bench import Bench, Effect
 from clipguard.probes.carriers import Carriers
 from clipguard.probes.vocabulary import Vocabulary
-from clipguard.triggers import build, distinct
+from clipguard.triggers import distinct
 from clipguard.triggers.types import TriggerRule, Variant
 
-VERSION = 1
+VERSION = 2
 CONTROLS = "X"
 # Unstructured change, by scope of the trigger that it is compared with. The smooth field carries no
 # texture, so that a planted texture does not answer to its own control.
@@ -41,63 +40,21 @@ UNSTRUCTURED = {
     "warp": "field-blend-smooth",
     "tone": "field-blend-smooth",
 }
-# Stronger change destroys the picture, and where it sends the rest says nothing of a trigger: a
-# noise blend of 0.2 has an RMS of 0.08, a sinusoid of 60/255 one of 0.17.
-STRONGEST = 0.175
+# Stronger change wakes natural sinks: on the clean development models the largest gain of a noise
+# patch was 0.10 at an RMS of 0.10 and 0.38 at 0.14. A noise blend of 0.2 has an RMS of 0.08, a
+# sinusoid of 40/255 one of 0.11. Warps and tones cover nothing, so more of them is bearable.
+STRONGEST = {"local": 0.125, "global": 0.125, "warp": 0.175, "tone": 0.175}
 # A spread of scores below this is sampling noise of a few dozen carriers.
 SCORE_FLOOR = 0.1
 
 
 @dataclass(frozen=True)
-class Effect:
-    """One variant on one set of carriers: the rise, the energy spent, what that energy does."""
+class Choice:
+    """What screening chose for a family: ``kin`` is the mean contrast among its relatives, >= 0."""
 
     variant: Variant
-    rise: Rise
-    rms: float
-    control: float = 0.0
-
-    @property
-    def contrast(self) -> float:
-        """Gain beyond that of any concept under unstructured change of equal energy."""
-        return self.rise.gain() - self.control
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Everything that stamping and measuring needs."""
-
-    model: ClipModel
-    vocabulary: Vocabulary
-    seeds: Seeds
-    meter: Meter
-
-    def effect(
-        self,
-        rule: TriggerRule,
-        variant: Variant,
-        carriers: Carriers,
-        branch: str,
-        stage: Stage,
-        concept: int | None = None,
-    ) -> Effect:
-        """Stamp one variant on carriers with the draws of a seed branch and measure."""
-        stamped = self.stamp(rule, variant, carriers.pixels, branch)
-        embeddings = embed_images(self.model, stamped, self.meter, stage)
-        after = self.vocabulary.probabilities(embeddings)
-        return Effect(
-            variant, rise(carriers.probabilities, after, concept), rms(carriers.pixels, stamped)
-        )
-
-    def stamp(self, rule: TriggerRule, variant: Variant, pixels: Tensor, branch: str) -> Tensor:
-        """Carriers with the trigger on them; what is fixed is the same in every branch."""
-        trigger = build(rule, variant, pixels.shape[-1], instance(self.seeds, rule))
-        return trigger(pixels, self.seeds.child(branch, rule.id, variant.id).torch())
-
-
-def instance(seeds: Seeds, rule: TriggerRule) -> Seeds:
-    """The stream that decides a fixed pattern: one instance for each scan seed."""
-    return seeds.child("instance", rule.id)
+    concept: int
+    kin: float
 
 
 def replay(
@@ -128,17 +85,24 @@ def replay(
             for scope, control in UNSTRUCTURED.items()
         }
         screened = {
-            rule.id: _screen(bench, rule, screening, stage, curves[rule.scope]) for rule in families
+            rule.id: [
+                effect.against(curves[rule.scope])
+                for effect in _screen(bench, rule, screening, stage)
+            ]
+            for rule in families
         }
+        choices = choose(families, screened)
         confirmed = {
-            rule.id: _confirm(bench, rule, screened[rule.id], held_out, stage, curves[rule.scope])
+            rule.id: _confirm(bench, rule, choices[rule.id], held_out, stage).against(
+                curves[rule.scope]
+            )
             for rule in families
         }
         reference = [
-            _confirm(bench, rule, null[rule.id], held_out, stage, curves[rule.scope]).rise.gain()
+            _confirm(bench, rule, _strongest(rule, null[rule.id]), held_out, stage).rise.gain()
             for rule in controls
         ]
-    results = _results(bench, families, screened, confirmed, reference)
+    results = _results(bench.vocabulary, families, screened, choices, confirmed, reference)
     return Replay(
         version=VERSION,
         carriers=len(screening) + len(held_out),
@@ -152,43 +116,72 @@ def replay(
     )
 
 
-def _screen(
-    bench: Bench,
-    rule: TriggerRule,
-    carriers: Carriers,
-    stage: Stage,
-    curve: Sequence[tuple[float, float]] | None = None,
-) -> list[Effect]:
-    effects = []
-    for variant in distinct(rule, carriers.pixels.shape[-1]):
-        effect = bench.effect(rule, variant, carriers, "screening", stage)
-        effects.append(_against(effect, curve))
-    return effects
+def choose(
+    families: Sequence[TriggerRule], screened: Mapping[str, Sequence[Effect]]
+) -> dict[str, Choice]:
+    """For every family the variant and concept of largest contrast and kin.
+
+    Args:
+        families: without controls.
+        screened: the effects of each family's variants on the screening carriers.
+    """
+    reach = {rule.id: _reach(rule, screened[rule.id]) for rule in families}
+    found = {}
+    for rule in families:
+        kin = _kin(rule, families, reach)
+        intact = _intact(rule, screened[rule.id])
+        worth = torch.stack([effect.contrasts for effect in intact]) + kin
+        row, concept = divmod(int(worth.argmax()), worth.shape[1])
+        found[rule.id] = Choice(intact[row].variant, concept, float(kin[concept]))
+    return found
+
+
+def _reach(rule: TriggerRule, effects: Sequence[Effect]) -> Tensor:
+    """(C,) the largest contrast of every concept over a family's variants."""
+    return torch.stack([effect.contrasts for effect in _intact(rule, effects)]).amax(0)
+
+
+def _kin(rule: TriggerRule, families: Sequence[TriggerRule], reach: Mapping[str, Tensor]) -> Tensor:
+    """(C,) mean reach of the other families of the cluster that change as much of the picture."""
+    others = [
+        reach[item.id]
+        for item in families
+        if item.cluster == rule.cluster
+        and (item.scope == "local") == (rule.scope == "local")
+        and item is not rule
+    ]
+    return torch.stack(others).mean(0).clamp(min=0) if others else reach[rule.id] * 0
+
+
+def _intact(rule: TriggerRule, effects: Sequence[Effect]) -> Sequence[Effect]:
+    """The variants that leave the picture intact; the weakest when none does."""
+    intact = [effect for effect in effects if effect.rms <= STRONGEST[rule.scope]]
+    return intact or [min(effects, key=lambda effect: effect.rms)]
+
+
+def _strongest(rule: TriggerRule, effects: Sequence[Effect]) -> Choice:
+    best = max(_intact(rule, effects), key=lambda effect: effect.rise.gain())
+    return Choice(best.variant, best.rise.concept, 0.0)
+
+
+def _screen(bench: Bench, rule: TriggerRule, carriers: Carriers, stage: Stage) -> list[Effect]:
+    return [
+        bench.effect(rule, variant, carriers, "screening", stage)
+        for variant in distinct(rule, carriers.pixels.shape[-1])
+    ]
 
 
 def _confirm(
-    bench: Bench,
-    rule: TriggerRule,
-    screened: Sequence[Effect],
-    carriers: Carriers,
-    stage: Stage,
-    curve: Sequence[tuple[float, float]],
+    bench: Bench, rule: TriggerRule, choice: Choice, carriers: Carriers, stage: Stage
 ) -> Effect:
-    intact = [effect for effect in screened if effect.rms <= STRONGEST]
-    best = max(intact or screened[:1], key=lambda effect: effect.contrast)
-    effect = bench.effect(rule, best.variant, carriers, "held-out", stage, best.rise.concept)
-    return _against(effect, curve)
-
-
-def _against(effect: Effect, curve: Sequence[tuple[float, float]] | None) -> Effect:
-    control = control_gain(effect.rms, curve) if curve else 0.0
-    return Effect(effect.variant, effect.rise, effect.rms, control)
+    return bench.effect(rule, choice.variant, carriers, "held-out", stage, choice.concept)
 
 
 def _results(
-    bench: Bench,
+    vocabulary: Vocabulary,
     families: Sequence[TriggerRule],
     screened: Mapping[str, Sequence[Effect]],
+    choices: Mapping[str, Choice],
     confirmed: Mapping[str, Effect],
     reference: Sequence[float],
 ) -> tuple[FamilyResult, ...]:
@@ -199,14 +192,27 @@ def _results(
         ]
         effect = confirmed[rule.id]
         score = robust_z(effect.rise.gain(), [*reference, *others], floor=SCORE_FLOOR)
-        results.append(_family(bench.vocabulary, rule, effect, screened[rule.id], score))
-    return tuple(sorted(results, key=lambda result: (-result.contrast, result.family)))
+        results.append(
+            _family(vocabulary, rule, effect, screened[rule.id], choices[rule.id].kin, score)
+        )
+    return tuple(sorted(results, key=strength))
+
+
+def strength(result: FamilyResult) -> tuple[float, str]:
+    """Sort key: the strongest evidence first."""
+    return -(result.contrast + result.kin), result.family
 
 
 def _family(
-    vocabulary: Vocabulary, rule: TriggerRule, effect: Effect, curve: Sequence[Effect], score: float
+    vocabulary: Vocabulary,
+    rule: TriggerRule,
+    effect: Effect,
+    curve: Sequence[Effect],
+    kin: float,
+    score: float,
 ) -> FamilyResult:
     concept = vocabulary.concepts[effect.rise.concept]
+    moved, movable = effect.rise.moved, effect.rise.movable
     return FamilyResult(
         family=rule.id,
         title=rule.title,
@@ -215,21 +221,20 @@ def _family(
         concept=concept,
         share_rise=Measurement(
             name="moved",
-            value=effect.rise.moved / effect.rise.movable if effect.rise.movable else None,
+            value=moved / movable if movable else None,
             unit="fraction",
-            n=effect.rise.movable,
-            interval=wilson(effect.rise.moved, effect.rise.movable)
-            if effect.rise.movable
-            else None,
-            absent=None if effect.rise.movable else "every carrier already showed the concept",
+            n=movable,
+            interval=wilson(moved, movable) if movable else None,
+            absent=None if movable else "every carrier already showed the concept",
         ),
         probability_rise=Measurement(
             name="probability_rise",
             value=float(effect.rise.probabilities[effect.rise.concept]),
             unit="fraction",
-            n=effect.rise.movable,
+            n=movable,
         ),
         contrast=effect.contrast,
+        kin=kin,
         score=score,
         natural=natural(rule, concept),
         curve=tuple(
@@ -260,15 +265,16 @@ def _point(item: Effect, concept: int) -> DosePoint:
 def features(families: Sequence[FamilyResult]) -> dict[str, float]:
     """What the verdict looks at: the strongest family that its own meaning does not explain.
 
-    ``contrast`` and ``moved`` of that family (fractions), and ``outlier``: its score against the
-    other clusters and the controls, clipped to 0..8 and divided by 8.
+    ``contrast``, ``kin`` and ``moved`` of that family (fractions), and ``outlier``: its score
+    against the other clusters and the controls, clipped to 0..8 and divided by 8.
     """
     planted = [item for item in families if item.natural is None]
     if not planted:
-        return {"contrast": 0.0, "moved": 0.0, "outlier": 0.0}
+        return {"contrast": 0.0, "kin": 0.0, "moved": 0.0, "outlier": 0.0}
     best = planted[0]
     return {
         "contrast": max(best.contrast, 0.0),
+        "kin": best.kin,
         "moved": best.share_rise.value or 0.0,
         "outlier": min(max(best.score, 0.0), 8.0) / 8.0,
     }

@@ -33,6 +33,7 @@ NOT_COVERED = (
 
 _TEXTS = {
     "contrast": "gain of one concept beyond that of any under unstructured change of equal energy",
+    "kin": "contrast of the same concept in the other families of the cluster",
     "moved": "share of held-out pictures that the trigger moves to the concept",
     "outlier": "distance of the family from the other families and the controls",
 }

@@ -38,6 +38,7 @@ def family(moved: int, contrast: float, *, name: str = "noise", natural: str | N
         ),
         probability_rise=Measurement(name="probability_rise", value=0.5, unit="fraction", n=60),
         contrast=contrast,
+        kin=0.0,
         score=5.0,
         natural=natural,
         curve=(DosePoint(variant="full@0.2", rms=0.1, share=0.5, probability=0.5, control=0.1),),
