@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
 from clipguard.cleaning.batches import Batches
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
@@ -20,6 +19,7 @@ from clipguard.cleaning.options import OptimiserSettings
 from clipguard.cleaning.schedule import warm_cosine
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core.seeds import Seeds
+from clipguard.model import compat
 from clipguard.model.seam import ClipModel, TrainableClip
 
 # Weight decay 0.1, betas 0.9 and 0.99: CleanCLIP's optimiser, used for both.
@@ -89,6 +89,9 @@ def clean(name: str, task: CleaningTask, steps: int, rate: float) -> None:
 
 def pictures(pixels: Tensor, seeds: Seeds) -> Tensor:
     """(B, 3, S, S) -> the same under AutoAugment's ImageNet policy."""
+    compat.repair_torchvision()
+    from torchvision.transforms import AutoAugment, AutoAugmentPolicy
+
     policy = AutoAugment(AutoAugmentPolicy.IMAGENET)
     stored = (pixels * 255).round().byte()
     with torch.random.fork_rng(devices=[]):  # torchvision draws from the global stream

@@ -35,7 +35,7 @@ def test_an_inverted_trigger_leads_on_where_it_was_sent(form: Form) -> None:
     assert reached > before + 0.02
     assert float(trigger.pattern.min()) >= 0
     assert float(trigger.pattern.max()) <= 1
-    assert float(trigger.strength.max()) <= form.strength
+    assert float(trigger.strength.max()) <= form.strength + 1e-6  # float32
 
 
 def _rest(trigger: Inverted) -> tuple[torch.Tensor, tuple[int, int] | None]:
