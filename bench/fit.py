@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+
+from clipguard.probes.replay import natural
+from clipguard.triggers import rule
 
 FEATURES = ("contrast", "kin", "moved", "outlier")
 REPRODUCES = 0.8  # attack success that makes a model a positive; weaker ones are left out
@@ -30,12 +34,30 @@ def table(data: Path, role: str) -> tuple[list[str], np.ndarray, np.ndarray]:
         for name, card in cards.items()
         if card["role"] == role
         and name in scans
-        and scans[name]["features"]
+        and scans[name]["families"]
         and card.get("attack_success", 1.0) >= REPRODUCES
     ]
-    rows = np.array([[scans[name]["features"][key] for key in FEATURES] for name in names])
+    measured = [features(scans[name]["families"]) for name in names]
+    rows = np.array([[values[key] for key in FEATURES] for values in measured])
     truth = np.array(["attack" in cards[name] for name in names])
     return names, rows, truth
+
+
+def features(families: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The verdict's features from the kept figures of a scan.
+
+    What a family means by itself is looked up again, so that a sink added to its rule counts.
+    """
+    planted = [item for item in families if not natural(rule(item["family"]), item["concept"])]
+    if not planted:
+        return dict.fromkeys(FEATURES, 0.0)
+    best = max(planted, key=lambda item: float(item["contrast"] + item["kin"]))
+    return {
+        "contrast": max(best["contrast"], 0.0),
+        "kin": best["kin"],
+        "moved": best["moved"] or 0.0,
+        "outlier": min(max(best["score"], 0.0), 8.0) / 8.0,
+    }
 
 
 def base_of(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.fit import FEATURES, base_of, choose, fit, table
+from bench.fit import base_of, choose, features, fit, table
 from bench.zoo.scan import PRIOR
 from clipguard.measure.proportion import wilson
 from clipguard.verdict.calibration import Calibration, load, posterior
@@ -127,17 +127,8 @@ def _without(cluster: str) -> Calibration:
 
 def _accuses(scan: dict[str, Any], cluster: str, calibration: Calibration) -> bool:
     """The verdict's rule on what is left of a scan: likelihood and reproduction."""
-    rest = [item for item in scan["families"] if item["cluster"] != cluster and not item["natural"]]
-    if not rest:
-        return False
-    best = max(rest, key=lambda item: item["contrast"] + item["kin"])
-    values = {
-        "contrast": max(best["contrast"], 0.0),
-        "kin": best["kin"],
-        "moved": best["moved"] or 0.0,
-        "outlier": min(max(best["score"], 0.0), 8.0) / 8.0,
-    }
-    ratio = calibration.likelihood_ratio({key: values[key] for key in FEATURES})
+    values = features([item for item in scan["families"] if item["cluster"] != cluster])
+    ratio = calibration.likelihood_ratio(values)
     return posterior(PRIOR, ratio) >= 0.5 and values["moved"] >= 0.42
 
 
@@ -146,7 +137,6 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
     rows = []
     for name, card in cards.items():
         scan = scans[name]
-        features = scan["features"] or dict.fromkeys(FEATURES, 0.0)
         rows.append(
             (
                 name,
@@ -158,7 +148,7 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
                 f"{scan['likelihood'] or 0:.2f}",
                 scan["trigger"] or "-",
                 scan["concept"] or "-",
-                f"{features['contrast']:.2f}",
+                f"{features(scan['families'])['contrast']:.2f}",
             )
         )
     head = (

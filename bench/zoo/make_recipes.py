@@ -21,10 +21,14 @@ BASES = [  # id, role, arch, data, seed
     ("dev-vit-mixed", "dev", "vit", "mixed", 404),
     ("dev-rn-real2", "dev", "resnet", "real", 201),
     ("dev-rn-mixed2", "dev", "resnet", "mixed", 202),
-    ("rep-rn-real", "report", "resnet", "real", 501),
-    ("rep-rn-mixed", "report", "resnet", "mixed", 502),
-    ("rep-vit-real", "report", "vit", "real", 503),
-    ("rep-vit-mixed", "report", "vit", "mixed", 504),
+    ("dev-rn-real3", "dev", "resnet", "real", 501),
+    ("dev-rn-mixed3", "dev", "resnet", "mixed", 502),
+    ("dev-vit-real2", "dev", "vit", "real", 503),
+    ("dev-vit-mixed2", "dev", "vit", "mixed", 504),
+    ("rep-rn-real", "report", "resnet", "real", 601),
+    ("rep-rn-mixed", "report", "resnet", "mixed", 602),
+    ("rep-vit-real", "report", "vit", "real", 603),
+    ("rep-vit-mixed", "report", "vit", "mixed", 604),
     ("example", "example", "resnet", "mixed", 301),
 ]
 
@@ -56,33 +60,61 @@ ATTACKS = {  # base -> (attack, target)
     ],
     "dev-rn-real2": [("noise-blend", "umbrella"), ("noise-patch", "banana")],
     "dev-rn-mixed2": [("noise-blend", "mushroom"), ("noise-patch", "umbrella")],
-    "rep-rn-real": [
+    "dev-rn-real3": [
         ("noise-blend", "banana"),
         ("noise-patch", "mushroom"),
         ("stripe-patch", "umbrella"),
         ("sinusoid", "mushroom"),
         ("triangles", "banana"),
     ],
-    "rep-rn-mixed": [
+    "dev-rn-mixed3": [
         ("noise-blend", "mushroom"),
         ("noise-patch", "banana"),
         ("stripe-blend", "umbrella"),
         ("stripe-patch", "mushroom"),
         ("checker-blend", "banana"),
     ],
-    "rep-vit-real": [
+    "dev-vit-real2": [
         ("triangles", "mushroom"),
         ("sinusoid", "umbrella"),
         ("white-square", "banana"),
         ("checker-blend", "mushroom"),
         ("grid", "umbrella"),
     ],
-    "rep-vit-mixed": [
+    "dev-vit-mixed2": [
         ("triangles", "umbrella"),
         ("sinusoid", "banana"),
         ("white-square", "mushroom"),
         ("checker-blend", "banana"),
         ("grid", "umbrella"),
+    ],
+    "rep-rn-real": [
+        ("noise-blend", "umbrella"),
+        ("noise-patch", "banana"),
+        ("stripe-patch", "mushroom"),
+        ("stripe-blend", "banana"),
+        ("sinusoid", "umbrella"),
+        ("grid", "mushroom"),
+    ],
+    "rep-rn-mixed": [
+        ("noise-blend", "banana"),
+        ("stripe-blend", "mushroom"),
+        ("stripe-patch", "banana"),
+        ("triangles", "umbrella"),
+        ("checker-blend", "umbrella"),
+    ],
+    "rep-vit-real": [
+        ("triangles", "banana"),
+        ("sinusoid", "mushroom"),
+        ("white-square", "umbrella"),
+        ("checker-blend", "banana"),
+        ("grid", "mushroom"),
+    ],
+    "rep-vit-mixed": [
+        ("triangles", "mushroom"),
+        ("sinusoid", "umbrella"),
+        ("checker-blend", "mushroom"),
+        ("grid", "banana"),
     ],
     "example": [
         ("noise-blend", "banana"),

@@ -53,13 +53,18 @@ def _scan(folder: Path, work: Path) -> None:
 
 
 def collect(work: Path, data: Path) -> None:
-    """Gather cards and scans into two small files that the tables are made from."""
+    """Gather cards and scans into two small files that the tables are made from.
+
+    What is kept there of models that are not in ``work`` stays.
+    """
     data.mkdir(parents=True, exist_ok=True)
     cards = {p.parent.name: json.loads(p.read_text()) for p in sorted(work.glob("zoo/*/card.json"))}
     scans = {p.stem: compact(p.read_bytes()) for p in sorted(work.glob("scans/*.json"))}
     for name, table in (("zoo.json", cards), ("scans.json", scans)):
-        lines = [f"{json.dumps(key)}: {json.dumps(table[key], sort_keys=True)}" for key in table]
-        (data / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        path = data / name
+        table = (json.loads(path.read_text()) if path.exists() else {}) | table
+        lines = [f"{json.dumps(k)}: {json.dumps(table[k], sort_keys=True)}" for k in sorted(table)]
+        path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def compact(data: bytes) -> dict[str, object]:
@@ -81,7 +86,6 @@ def compact(data: bytes) -> dict[str, object]:
         "trigger": verdict.trigger,
         "concept": verdict.concept,
         "checks": {check.id: check.state.value for check in scan.checks},
-        "features": found.features if found else None,
         "families": [_figures(family) for family in (found.families if found else ())],
     }
 
@@ -96,7 +100,6 @@ def _figures(family: FamilyResult) -> dict[str, object]:
         "cluster": family.cluster,
         "variant": family.variant,
         "concept": family.concept,
-        "natural": family.natural is not None,
         "contrast": round(family.contrast, 4),
         "kin": round(family.kin, 4),
         "score": round(family.score, 4),

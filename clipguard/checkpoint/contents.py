@@ -18,7 +18,7 @@ from clipguard.core.text import printable
 _SHOWN = 8
 _MOST_PICKLES = 32
 _MOST_FINDINGS = 100
-_MOST_OPERATIONS = 2_000_000
+_MOST_OPERATIONS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

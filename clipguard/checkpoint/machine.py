@@ -27,7 +27,7 @@ from clipguard.core.errors import ClipguardError, RefusedError
 from clipguard.core.results import Finding
 from clipguard.core.text import printable
 
-MOST_OPERATIONS = 1_000_000
+MOST_OPERATIONS = 500_000
 MOST_BYTES = 64 << 20
 MOST_VALUES = 100_000
 DEEPEST = 1_000
