@@ -8,6 +8,7 @@ contrastive loss on drawn pictures would cost more accuracy than the backdoor do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,6 +18,7 @@ from clipguard.cleaning import probe
 from clipguard.cleaning.augment import views
 from clipguard.cleaning.batches import Batches
 from clipguard.cleaning.dev import Dev, Standing
+from clipguard.cleaning.engine import Frozen
 from clipguard.cleaning.guides import Guides
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
 from clipguard.cleaning.losses import clip_loss, drift
@@ -25,7 +27,8 @@ from clipguard.cleaning.schedule import warm_cosine
 from clipguard.cleaning.types import CleaningTask, Outcome
 from clipguard.core.errors import InputError
 from clipguard.core.results import StepRecord
-from clipguard.model.seam import ClipModel, TrainableClip
+from clipguard.core.seeds import Seeds
+from clipguard.model.seam import ClipModel
 
 TOWER = "visual."
 REMEDY = "give a smaller --learning-rate"
@@ -68,30 +71,25 @@ class Guided:
 class Pull:
     """The loss of one step; a pure function of weights and step."""
 
-    smallest_view: float
     pull_weight: float
     weights: TermWeights
     reference: ClipModel
     batches: Batches
     guides: Guides
 
-    def __call__(self, model: TrainableClip, step: int) -> Terms:
+    def __call__(self, model: ClipModel, step: int) -> Terms:
         """The terms of a step, counted from 0."""
         pairs = self.batches.at(step)
-        generator = self.guides.seeds.child("view", step).torch()
-        pixels = views(pairs.pixels, self.smallest_view, generator)
-        stamped = self.guides.stamp(pixels, step)
-        with torch.no_grad():
-            home = self.reference.encode_image(pixels)
-        triggered, clean = model.encode_image(torch.cat([stamped, pixels])).chunk(2)
+        stamped = self.guides.stamp(pairs.pixels, step)
+        home = self.reference.encode_image(pairs.pixels)
+        triggered, clean = model.encode_image(stamped), model.encode_image(pairs.pixels)
         pull, held = drift(triggered, home), drift(clean, home)
         total = self.pull_weight * pull + self.weights.distill * held
         if self.weights.contrastive:
-            with torch.no_grad():
-                text = self.reference.encode_text(pairs.texts)
+            text = self.reference.encode_text(pairs.texts)
             scale = self.reference.spec.logit_scale
             total = total + self.weights.contrastive * clip_loss(clean, text, scale)
-        return Terms(total, float(held.detach()), 0.0, float(pull.detach()))
+        return Terms(total, float(held.detach()), 0.0, float(pull.detach()), (clean, home))
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ class Rounds:
             log_every=self.settings.log_every,
             watched="pull",
         )
-        run = descend(self.task.model, mover, self.pull, plan, self.task.progress)
+        run = descend(self.task, mover, self.pull, plan)
         self.records += run.require(REMEDY).records
         self.taken += steps
 
@@ -191,12 +189,15 @@ class Rounds:
 def _pull(settings: GuidedSettings, task: CleaningTask) -> Pull:
     seeds = task.seeds.child("train")
     size = task.model.spec.image_size
+
+    def change(pixels: Tensor, keys: Sequence[str], epoch: Seeds) -> Tensor:
+        return views(pixels, keys, settings.smallest_view, epoch)
+
     return Pull(
-        smallest_view=settings.smallest_view,
         pull_weight=settings.pull_weight,
         weights=settings.synthetic if task.pairs.synthetic else settings.real,
-        reference=task.reference,
-        batches=Batches(task.pairs, size, settings.batch, seeds),
+        reference=Frozen(task.reference, task.engine),
+        batches=Batches(task.pairs, size, settings.batch, seeds, change),
         guides=Guides(task.suspects, settings.members_per_step, settings.fresh_instances, seeds),
     )
 
@@ -207,14 +208,7 @@ def _rate(
     if task.learning_rate is not None:
         return task.learning_rate, (f"learning rate {task.learning_rate:.1e}: as given",)
     trial = replace(pull, guides=replace(pull.guides, seeds=task.seeds.child("probe")))
-    rungs = probe.climb(
-        task.model,
-        trial,
-        settings.probe,
-        settings.optimiser,
-        task.progress,
-        prefix=TOWER,
-    )
+    rungs = probe.climb(task, trial, settings.probe, settings.optimiser, prefix=TOWER)
     rate, reason = probe.pull_rate(rungs, settings.probe.max_drift)
     return rate, (probe.table(rungs, "pull"), reason)
 

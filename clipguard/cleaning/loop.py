@@ -11,30 +11,44 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from clipguard.cleaning.gradcache import Tape
 from clipguard.cleaning.options import OptimiserSettings
+from clipguard.cleaning.position import Position
+from clipguard.cleaning.types import CleaningTask
 from clipguard.core.errors import InputError
-from clipguard.core.progress import Progress
 from clipguard.core.results import StepRecord
-from clipguard.model.seam import TrainableClip
+from clipguard.measure.alignment import aligned_distance
+from clipguard.model.seam import ClipModel, TrainableClip
 
 NO_DECAY = ("bias", "ln", "bn")
 SCALE = ("logit_scale", "logit_bias")
+# Pictures that keep less than this share of the spread that they had have collapsed to one point.
+LEAST_SPREAD = 0.02
+
+Moved = tuple[Tensor, Tensor]
+"""(B, D) embeddings of the student and of the delivered model, for the same input."""
 
 
 class Terms(NamedTuple):
     """What a method says about one step.
 
     ``total`` is minimised. ``image_drift`` and ``text_drift`` are squared L2 from the delivered
-    model. ``watched`` is the figure that the method is after.
+    model. ``watched`` is the figure that the method is after. ``images`` and ``texts`` are what the
+    drifts were taken from, where a distance without the common rotation is wanted.
     """
 
     total: Tensor
     image_drift: float
     text_drift: float
     watched: float
+    images: Moved | None = None
+    texts: Moved | None = None
 
 
-Objective = Callable[[TrainableClip, int], Terms]
+Objective = Callable[[ClipModel, int], Terms]
+"""The loss of a step, a pure function of weights and step. It embeds with the model that it is
+given, the whole batch in one call for each set of inputs; how that is cut into parts or shared by
+processes, it need not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,89 +128,116 @@ def optimiser(
 
 
 def descend(
-    model: TrainableClip,
-    optimiser: torch.optim.Optimizer,
-    objective: Objective,
-    plan: Plan,
-    progress: Progress,
+    task: CleaningTask, optimiser: torch.optim.Optimizer, objective: Objective, plan: Plan
 ) -> Run:
     """Take the steps of a plan, or as many as go well.
 
+    Steps that the task's journal holds are not taken again: weights and optimiser are put where
+    they led.
+
     Args:
-        model: changed in place.
+        task: its model is changed in place.
         optimiser: over those of the model's weights that shall move.
-        objective: the loss of a step; a pure function of weights and step.
+        objective: the loss of a step.
         plan: rates and limits.
-        progress: where to report.
     """
-    records: list[StepRecord] = []
-    watched: list[float] = []
-    ceiling = math.inf
-    with model.gradients(), progress.stage(plan.title, len(plan.rates)) as stage:
-        for index, rate in enumerate(plan.rates):
-            step = plan.first + index
-            terms = _step(model, optimiser, objective, step, rate)
-            loss = float(terms.total.detach())
-            ceiling = min(ceiling, plan.explosion * max(abs(loss), plan.floor))
-            watched.append(terms.watched)
-            failure = _failure(loss, terms.image_drift, ceiling, plan.max_drift)
+    walk = task.journal.walk()
+    here = Position(optimiser, task.engine)
+    kept = walk.position()
+    if kept is not None:
+        here.restore(kept)
+    elif (end := walk.end()) is not None:
+        here.restore(end)
+        return Run(tuple(here.records), tuple(here.watched), "")
+    failure = ""
+    with (
+        task.model.gradients(checkpointing=task.engine.checkpointing),
+        task.progress.stage(plan.title, len(plan.rates)) as stage,
+    ):
+        stage.advance(here.taken)
+        while here.taken < len(plan.rates):
+            failure, note = _step(task, here, objective, plan)
             if failure:
-                return Run(tuple(records), tuple(watched), failure)
-            record = StepRecord(
-                step=step,
-                loss=loss,
-                image_drift=terms.image_drift,
-                text_drift=terms.text_drift,
-                learning_rate=rate,
-            )
-            if step % plan.log_every == 0 or index == len(plan.rates) - 1:
-                records.append(record)
-            stage.advance(1, _note(record, terms.watched, plan))
-    failure = "" if _finite(optimiser) else "weights are not finite"
-    return Run(tuple(records), tuple(watched), failure)
+                return Run(tuple(here.records), tuple(here.watched), failure)
+            if here.taken % walk.every == 0 and here.finite():
+                walk.keep(here.entry())
+            stage.advance(1, note)
+    if not here.finite():
+        return Run(tuple(here.records), tuple(here.watched), "weights are not finite")
+    walk.keep(here.entry())
+    walk.finish(here.entry(moments=False))
+    return Run(tuple(here.records), tuple(here.watched), "")
 
 
-def _step(
-    model: TrainableClip,
-    optimiser: torch.optim.Optimizer,
-    objective: Objective,
-    step: int,
-    rate: float,
-) -> Terms:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.zero_grad(set_to_none=True)
-    terms = objective(model, step)
-    terms.total.backward()
-    optimiser.step()
-    return terms
+def _step(task: CleaningTask, here: Position, objective: Objective, plan: Plan) -> tuple[str, str]:
+    """Take a step: why it was not taken, or what to show of it."""
+    index = here.taken
+    tape = Tape(task.model, task.engine)
+    terms = objective(tape, plan.first + index)
+    loss = float(terms.total.detach())
+    here.watched.append(terms.watched)
+    here.ceiling = min(here.ceiling, plan.explosion * max(abs(loss), plan.floor))
+    failure = _failure(loss, terms, here.ceiling, plan.max_drift)
+    if failure:
+        return failure, ""
+    here.move(tape, terms.total, plan.rates[index])
+    logged = (plan.first + index) % plan.log_every == 0 or here.taken == len(plan.rates)
+    record = StepRecord(
+        step=plan.first + index,
+        loss=loss,
+        image_drift=terms.image_drift,
+        text_drift=terms.text_drift,
+        learning_rate=plan.rates[index],
+        image_drift_aligned=_aligned(terms) if logged else None,
+    )
+    if logged:
+        here.records.append(record)
+    return "", _note(record, terms.watched, here.records[-1:], plan)
 
 
-def _failure(loss: float, image_drift: float, ceiling: float, max_drift: float) -> str:
+def _failure(loss: float, terms: Terms, ceiling: float, max_drift: float) -> str:
     if not math.isfinite(loss):
         return "the loss is not finite"
     if loss > ceiling:
         return f"the loss rose to {loss:.3g}"
-    if image_drift > max_drift:
-        return f"pictures drifted by {image_drift:.2f}, past {max_drift:.2f}"
+    if terms.image_drift > max_drift:
+        return f"pictures drifted by {terms.image_drift:.2f}, past {max_drift:.2f}"
+    if terms.images is not None:
+        student, delivered = map(_spread, terms.images)
+        if student < LEAST_SPREAD * delivered:
+            return f"embeddings of pictures collapsed to {student / delivered:.3f} of their spread"
     return ""
 
 
-def _note(record: StepRecord, watched: float, plan: Plan) -> str:
+def _spread(embeddings: Tensor) -> float:
+    """Mean squared distance of unit vectors (B, D) from their centre, 0..1."""
+    return 1 - float(embeddings.detach().mean(dim=0).square().sum())
+
+
+def _aligned(terms: Terms) -> float | None:
+    """The image drift of every other row after the rotation that fits the rows between best.
+
+    One rotation serves both towers, since only a common one leaves their agreement as it is.
+    """
+    if terms.images is None or len(terms.images[0]) < 4:
+        return None
+    images = [side.detach().cpu() for side in terms.images]
+    texts = [side.detach().cpu() for side in terms.texts or ()] or [side[:0] for side in images]
+    fitted = [
+        torch.cat([image[0::2], text[0::2]]) for image, text in zip(images, texts, strict=True)
+    ]
+    return aligned_distance(images[0][1::2], images[1][1::2], fitted[0], fitted[1])
+
+
+def _note(record: StepRecord, watched: float, logged: Sequence[StepRecord], plan: Plan) -> str:
     goal = "" if plan.tau is None else f" of {plan.tau:.2f}"
+    aligned = [item.image_drift_aligned for item in logged if item.image_drift_aligned is not None]
+    turned = f" ({aligned[0]:.3f} aligned)" if aligned else ""
     return (
         f"loss {record.loss:.3f}, {plan.watched} {watched:.3f}, "
-        f"drift image {record.image_drift:.3f}{goal}, text {record.text_drift:.3f}{goal}"
+        f"drift image {record.image_drift:.3f}{turned}{goal}, text {record.text_drift:.3f}{goal}"
     )
 
 
 def _decays(name: str, weight: Parameter) -> bool:
     return weight.ndim >= 2 and not any(part in name for part in NO_DECAY)
-
-
-def _finite(optimiser: torch.optim.Optimizer) -> bool:
-    return all(
-        bool(weight.isfinite().all())
-        for group in optimiser.param_groups
-        for weight in group["params"]
-    )

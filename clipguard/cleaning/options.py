@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,9 @@ from clipguard.config import toml
 from clipguard.core import resources
 from clipguard.core.errors import ConfigError
 from clipguard.core.results import Scalar
+
+Precision = Literal["fp32", "bf16", "fp16"]
+"""What towers compute in while they are trained."""
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]

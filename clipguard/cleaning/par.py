@@ -6,20 +6,22 @@ the same augmented pictures and captions, until the push has gone ``tau`` far.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import torch
+from torch import Tensor
 
 from clipguard.cleaning import probe
 from clipguard.cleaning.augment import augment
 from clipguard.cleaning.batches import Batches
+from clipguard.cleaning.engine import Frozen
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
 from clipguard.cleaning.losses import par_loss
 from clipguard.cleaning.options import ParSettings, flat
 from clipguard.cleaning.schedule import push_then_recover
 from clipguard.cleaning.types import CleaningTask, Outcome
 from clipguard.core.seeds import Seeds
-from clipguard.model.seam import ClipModel, TrainableClip
+from clipguard.model.seam import ClipModel
 
 REMEDY = "give a smaller --learning-rate"
 
@@ -34,13 +36,11 @@ class Par:
         """Push and recover; see :class:`clipguard.cleaning.types.CleaningMethod`."""
         settings = self.settings
         steps = task.steps or settings.steps
-        batches = Batches(
-            task.pairs, task.model.spec.image_size, settings.batch, task.seeds.child("train")
-        )
-        objective = Push(settings, task.reference, batches, task.seeds.child("train"))
+        objective = push(settings, task)
         rate, explanation = self._rate(task, objective, steps)
         explanation += (
-            f"{steps} steps of {batches.size} pairs; both towers move, the temperature does not",
+            f"{steps} steps of {objective.batches.size} pairs; both towers move, the temperature "
+            "does not",
         )
         for sentence in explanation:
             task.progress.say(sentence)
@@ -53,7 +53,7 @@ class Par:
             tau=settings.tau,
         )
         weights = optimiser(trainable(task.model), settings.optimiser)
-        run = descend(task.model, weights, objective, plan, task.progress).require(REMEDY)
+        run = descend(task, weights, objective, plan).require(REMEDY)
         reached = max(record.image_drift for record in run.records)
         ended = f"pictures drifted by {reached:.2f} at most; the push ends at {settings.tau:g}"
         return Outcome(
@@ -67,13 +67,7 @@ class Par:
     ) -> tuple[float, tuple[str, ...]]:
         if task.learning_rate is not None:
             return task.learning_rate, (f"learning rate {task.learning_rate:.1e}: as given",)
-        rungs = probe.climb(
-            task.model,
-            replace(objective, seeds=task.seeds.child("probe")),
-            self.settings.probe,
-            self.settings.optimiser,
-            task.progress,
-        )
+        rungs = probe.climb(task, objective, self.settings.probe, self.settings.optimiser)
         schedule = push_then_recover(steps, 1.0, self.settings.end_ratio, 0.0)
         rate, reason = probe.push_rate(rungs, self.settings.tau, schedule[: max(steps // 3, 1)])
         return rate, (probe.table(rungs, "contrastive loss"), reason)
@@ -86,23 +80,18 @@ class Push:
     settings: ParSettings
     reference: ClipModel
     batches: Batches
-    seeds: Seeds
 
-    def __call__(self, model: TrainableClip, step: int) -> Terms:
+    def __call__(self, model: ClipModel, step: int) -> Terms:
         """The terms of a step, counted from 0."""
         pairs = self.batches.at(step)
-        spec = self.reference.spec
-        generator = self.seeds.child("augment", step).torch()
-        pixels = augment(pairs.pixels, self.settings.augment, spec.mean, generator)
-        with torch.no_grad():
-            image_ref = self.reference.encode_image(pixels)
-            text_ref = self.reference.encode_text(pairs.texts)
+        images = model.encode_image(pairs.pixels), self.reference.encode_image(pairs.pixels)
+        texts = model.encode_text(pairs.texts), self.reference.encode_text(pairs.texts)
         terms = par_loss(
-            model.encode_image(pixels),
-            model.encode_text(pairs.texts),
-            image_ref,
-            text_ref,
-            spec.logit_scale,
+            images[0],
+            texts[0],
+            images[1],
+            texts[1],
+            self.reference.spec.logit_scale,
             tau=self.settings.tau,
             weight=self.settings.push_weight,
         )
@@ -111,4 +100,22 @@ class Push:
             float(terms.image_drift.detach()),
             float(terms.text_drift.detach()),
             float(terms.contrastive.detach()),
+            images,
+            texts,
         )
+
+
+def push(settings: ParSettings, task: CleaningTask) -> Push:
+    """PAR's loss for a task.
+
+    Raises:
+        InputError: too few pairs.
+    """
+    spec = task.reference.spec
+
+    def change(pixels: Tensor, keys: Sequence[str], seeds: Seeds) -> Tensor:
+        return augment(pixels, keys, settings.augment, spec.mean, seeds)
+
+    seeds = task.seeds.child("train")
+    batches = Batches(task.pairs, spec.image_size, settings.batch, seeds, change)
+    return Push(settings, Frozen(task.reference, task.engine), batches)

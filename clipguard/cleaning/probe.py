@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from math import acos, cos, log, pi
 from statistics import fmean
 
+from clipguard.cleaning.journal import Journal
 from clipguard.cleaning.loop import Objective, Plan, Run, descend, optimiser, trainable
 from clipguard.cleaning.options import OptimiserSettings, ProbeSettings
+from clipguard.cleaning.types import CleaningTask
 from clipguard.core.errors import InputError
-from clipguard.core.progress import Progress
-from clipguard.model.seam import TrainableClip
 
 TAIL = 3
 # An angle below this is rounding; growth cannot be read from it.
@@ -38,35 +38,37 @@ class Rung:
 
 
 def climb(
-    model: TrainableClip,
+    task: CleaningTask,
     objective: Objective,
     settings: ProbeSettings,
     optimiser_settings: OptimiserSettings,
-    progress: Progress,
     prefix: str = "",
 ) -> tuple[Rung, ...]:
-    """Try rising rates until one diverges.
+    """Try rising rates until one diverges; what the task's journal holds is not tried again.
 
     Args:
-        model: left as it is.
+        task: its model is left as it is.
         objective: the method's loss.
         settings: rates and steps.
         optimiser_settings: as in the run that follows.
-        progress: where to report.
         prefix: which weights move.
     """
-    rungs: list[Rung] = []
-    for rate in settings.rates:
-        copy = model.copy()
-        plan = Plan(
-            title=f"trying learning rate {rate:.1e}",
-            rates=(rate,) * settings.steps,
-        )
-        weights = optimiser(trainable(copy, prefix), optimiser_settings)
-        rungs.append(_rung(rate, settings.steps, descend(copy, weights, objective, plan, progress)))
-        if rungs[-1].failure:
-            break
-    return tuple(rungs)
+
+    def tried() -> list[dict[str, object]]:
+        rungs: list[Rung] = []
+        for rate in settings.rates:
+            trial = replace(task, model=task.model.copy(), journal=Journal())
+            plan = Plan(
+                title=f"trying learning rate {rate:.1e}",
+                rates=(rate,) * settings.steps,
+            )
+            weights = optimiser(trainable(trial.model, prefix), optimiser_settings)
+            rungs.append(_rung(rate, settings.steps, descend(trial, weights, objective, plan)))
+            if rungs[-1].failure:
+                break
+        return [asdict(rung) for rung in rungs]
+
+    return tuple(Rung(**rung) for rung in task.journal.once("probe", tried))
 
 
 def push_rate(rungs: Sequence[Rung], tau: float, shares: Sequence[float]) -> tuple[float, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from clipguard.cleaning.engine import Engine
+from clipguard.cleaning.journal import Journal
 from clipguard.core.results import Scalar, StepRecord
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class CleaningTask:
         steps: number of steps; None: as the method's settings and its probe say.
         learning_rate: peak learning rate; None: found by the method's probe.
         progress: where to report.
+        engine: how embeddings are computed.
+        journal: what an earlier, killed run of the same task has done, and what this one does.
     """
 
     model: TrainableClip
@@ -70,6 +74,8 @@ class CleaningTask:
     steps: int | None
     learning_rate: float | None
     progress: Progress
+    engine: Engine = field(default_factory=Engine)
+    journal: Journal = field(default_factory=Journal)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import click
 
 from clipguard.cli import console, sources
 from clipguard.cli.failures import BugError, explained
-from clipguard.core import atomic
+from clipguard.core import atomic, ranks
 from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.core.progress import Progress
 from clipguard.core.results import Result
@@ -50,6 +50,7 @@ def give(
     from clipguard.core import schema
 
     progress = begin(ctx)
+    write = write if ranks.is_main() else None
     request: ScanRequest = ScanRequest(model="")
     try:
         asked = ask(ctx)
@@ -81,8 +82,8 @@ def summarise(ctx: click.Context, result: Result) -> None:
 
 
 def is_quiet(ctx: click.Context) -> bool:
-    """Whether ``-q`` was given."""
-    return console.QUIET in ctx.ensure_object(dict)
+    """Whether ``-q`` was given, or another process speaks for this one."""
+    return console.QUIET in ctx.ensure_object(dict) or not ranks.is_main()
 
 
 def require_place(path: Path) -> None:

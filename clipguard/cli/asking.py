@@ -13,11 +13,13 @@ from clipguard.cli import sources
 from clipguard.core.errors import UsageError
 from clipguard.core.results import Outcome, Scalar
 from clipguard.core.text import printable
+from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, parse_synthetic
 from clipguard.pipeline.requests import AuditRequest, CleanRequest, ScanRequest
 
 Request = TypeVar("Request", bound=ScanRequest)
 
-_NOT_RECORDED = frozenset({"output", "html", "as_json"})  # where the answer goes changes nothing
+# Where the answer goes, and in how many attempts it was computed, changes nothing.
+_NOT_RECORDED = frozenset({"output", "html", "as_json", "resume", "save_every"})
 
 
 def scan_request(ctx: click.Context) -> ScanRequest:
@@ -28,8 +30,11 @@ def scan_request(ctx: click.Context) -> ScanRequest:
     """
     given = _given(ctx)
     if given["images"] and given["data"]:
-        kept = sources.stronger(ctx, "images", "data")
-        given["data" if kept == "images" else "images"] = None
+        if sources.stronger(ctx, "images", "data") == "images":
+            given["data"] = ()
+        else:
+            given["images"] = None
+    _require_whole(given["data"], None)
     return _request(ScanRequest, ctx, given)
 
 
@@ -53,6 +58,7 @@ def _given(ctx: click.Context) -> dict[str, Any]:
             where=ctx.command_path,
             remedy='give MODEL, or set model = "..." in clipguard.toml',
         )
+    given["data"] = tuple(parse_files(text) for text in given["data"])
     return given
 
 
@@ -70,19 +76,43 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
 
 def _repair(ctx: click.Context) -> dict[str, Any]:
     given = _given(ctx)
-    if given["data"] and given["synthetic"]:
+    made = _synthetic(given["synthetic"])
+    if made and given["data"] and made.share is None:
         if sources.stronger(ctx, "data", "synthetic") == "data":
-            given["synthetic"] = False
+            made = None
         else:
-            given["data"] = None
-    given["synthetic"] = given["data"] is None
+            given["data"] = ()
+    if made and made.share is not None and not given["data"]:
+        raise UsageError(
+            "usage.share",
+            f"a share of {made.share:g} synthetic pairs, and nothing else",
+            where="--synthetic",
+            remedy="give --data as well, or leave the share out",
+        )
+    _require_whole(given["data"], made)
+    given["synthetic"] = made if made or given["data"] else SyntheticSpec()
     return given
+
+
+def _require_whole(data: tuple[FileSpec, ...], made: SyntheticSpec | None) -> None:
+    if data:
+        left([spec.share for spec in data], made.share if made else None)
+
+
+def _synthetic(value: str | float | bool | None) -> SyntheticSpec | None:
+    """Settings files hold true and false, the command line and the environment hold text."""
+    text = str(value).strip().lower()
+    if value is None or text == "false":
+        return None
+    return SyntheticSpec() if text == "true" else parse_synthetic(str(value))
 
 
 def _plain(name: str, value: Any) -> Scalar:
     """A value fit for the record: a file by its name alone, so that no machine's paths get out."""
     if isinstance(value, tuple):
-        return ",".join(sorted(value))
+        return ",".join(sorted(map(str, value)))
+    if isinstance(value, SyntheticSpec):
+        return str(value)
     if value is not None and (name in {"model", "arch"} or isinstance(value, Path)):
         return printable(os.path.basename(os.path.abspath(str(value))))
     return cast(Scalar, value)

@@ -21,8 +21,10 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from clipguard.cli import console
-from clipguard.cli.failures import explained, line
+from clipguard.cli.failures import BugError, explained, line
 from clipguard.cli.group import group
+from clipguard.core import ranks
+from clipguard.core.errors import MachineError
 from clipguard.core.exits import Exit
 
 
@@ -75,7 +77,8 @@ def _report(error: Exception, *, debug: bool) -> int:
     told = explained(error)
     if debug:
         console.tell("".join(traceback.format_exception(error)).rstrip())
-    console.tell(line(told))
+    if ranks.is_main() or isinstance(told, (BugError, MachineError)):
+        console.tell(line(told))  # any other error meets all processes alike
     return int(told.exit)
 
 

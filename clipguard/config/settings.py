@@ -24,7 +24,7 @@ _SCAN = {
     "arch": "name or path",
     "labels": "path",
     "images": "path",
-    "data": "path",
+    "data": "source or list of sources",
     "carriers": "integer",
     "budget": "integer",
     "prior": "number",
@@ -36,10 +36,15 @@ _SCAN = {
 _CLEAN = {
     **_SCAN,
     "output": "path",
-    "synthetic": "true or false",
+    "synthetic": "true, false, a share or diffusers:FOLDER",
     "method": "name",
     "steps": "integer",
     "learning_rate": "number",
+    "micro_batch": "integer",
+    "precision": "name",
+    "gradient_checkpointing": "true or false",
+    "resume": "true or false",
+    "save_every": "integer",
 }
 KNOWN: Mapping[str, Mapping[str, str]] = {"scan": _SCAN, "clean": _CLEAN, "audit": _CLEAN}
 """Command -> key -> kind of value. The keys are those of the command's options."""
@@ -51,7 +56,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
     "true or false": (bool,),
+    "true, false, a share or diffusers:FOLDER": (bool, float, str),
 }
+_DIFFUSERS = "diffusers:"
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,9 @@ def _check(
 
 
 def _fits(value: Any, kind: str) -> bool:
-    if kind == "list of names":
+    if kind == "source or list of sources" and isinstance(value, str):
+        return True
+    if kind in {"list of names", "source or list of sources"}:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     wanted = _TYPES[kind]
     return isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
@@ -146,4 +155,9 @@ def _resolved(value: Any, kind: str, folder: Path) -> Any:
         return str(folder / value)
     if kind == "name or path" and value.endswith(".json"):
         return str(folder / value)
+    if kind == "source or list of sources":
+        sources = [value] if isinstance(value, str) else value
+        return [str(folder / text) for text in sources]
+    if isinstance(value, str) and value.startswith(_DIFFUSERS):
+        return _DIFFUSERS + str(folder / value.removeprefix(_DIFFUSERS))
     return value

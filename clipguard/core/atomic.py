@@ -36,6 +36,26 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @contextmanager
+def file(path: Path) -> Iterator[Path]:
+    """A temporary sibling of ``path`` that takes its name, safe on disk, when the block ends well.
+
+    Raises:
+        MachineError: the folder is missing, read-only or full.
+    """
+    with explained(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=".tmp")
+        os.close(handle)
+        try:
+            yield Path(name)
+            with open(name, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
 def folder(target: Path) -> Iterator[Path]:
     """A temporary sibling of ``target`` that takes its name when the block ends well.
 

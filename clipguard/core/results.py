@@ -268,13 +268,28 @@ class Scan:
 
 @dataclass(frozen=True, kw_only=True)
 class StepRecord:
-    """One logged step of cleaning. Drifts are squared L2 of unit embeddings, 0..4."""
+    """One logged step of cleaning. Drifts are squared L2 of unit embeddings, 0..4.
+
+    ``image_drift_aligned`` is what one rotation common to both towers leaves of the image drift;
+    None where the batch is too small to tell.
+    """
 
     step: int
     loss: float
     image_drift: float
     text_drift: float
     learning_rate: float
+    image_drift_aligned: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRecord:
+    """One source of image-text pairs; ``skipped`` counts what of it could not be used."""
+
+    id: str
+    pairs: int
+    skipped: int = 0
+    first_skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +297,8 @@ class Cleaning:
     """What was done to the weights and what it did to the model.
 
     ``before`` and ``after`` hold the same measurements by name: replayed attack success, agreement
-    with the delivered model on held-out pictures, drift.
+    with the delivered model on held-out pictures, drift. ``trained_on`` and ``held_out`` are the
+    parts of the pairs.
     """
 
     method: str
@@ -293,6 +309,8 @@ class Cleaning:
     steps: tuple[StepRecord, ...]
     before: tuple[Measurement, ...]
     after: tuple[Measurement, ...]
+    trained_on: tuple[PairRecord, ...] = ()
+    held_out: tuple[PairRecord, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

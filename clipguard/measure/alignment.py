@@ -19,7 +19,17 @@ def rotation(a: Tensor, b: Tensor) -> Tensor:
     Source: P. H. Schönemann, Psychometrika 31 (1966), 1-10.
     """
     a, b = a.double(), b.double()
-    cross = a.T @ b
+    if len(a) + len(b) >= a.shape[1]:
+        return _nearest(a.T @ b)
+    # Few rows span few directions, and all others stay: the same matrix for a fraction of the work.
+    basis, _ = torch.linalg.qr(torch.cat([a, b]).T)
+    inside = _nearest((a @ basis).T @ (b @ basis))
+    turned: Tensor = basis @ (inside - torch.eye(len(inside), dtype=a.dtype)) @ basis.T
+    return torch.eye(len(basis), dtype=a.dtype) + turned
+
+
+def _nearest(cross: Tensor) -> Tensor:
+    """The orthogonal matrix nearest to (D, D) ``cross``, but for the ridge."""
     scale = RIDGE * float(cross.norm())
     identity = torch.eye(len(cross), dtype=cross.dtype)
     left, _, right = torch.linalg.svd(cross + scale * identity)

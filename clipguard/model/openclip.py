@@ -24,6 +24,9 @@ STANDARD_VOCABULARY = 49408
 class OpenClipModel:
     """A CLIP model in float32, in eval mode, with gradients of weights off.
 
+    Below ``torch.autocast`` the towers compute in its type; embeddings are made unit-norm in
+    float32 all the same.
+
     Args:
         module: ``open_clip.CLIP``.
         spec: the model's facts.
@@ -66,7 +69,7 @@ class OpenClipModel:
     def encode_image(self, pixels: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in 0..1 -> (B, D) unit-norm float32. Differentiable in pixels."""
         normalised = (pixels.to(self.device) - self._mean) / self._std
-        return F.normalize(self.module.visual(normalised), dim=-1)
+        return F.normalize(self.module.visual(normalised).float(), dim=-1)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """B strings -> (B, D) unit-norm float32.
@@ -79,12 +82,12 @@ class OpenClipModel:
         longest = int(tokens.argmax(dim=-1).max()) + 1
         causal = clip.attn_mask is not None and clip.text_pool_type == "argmax"
         if not causal or longest == tokens.shape[1]:
-            return F.normalize(clip.encode_text(tokens), dim=-1)
+            return F.normalize(clip.encode_text(tokens).float(), dim=-1)
         tokens = tokens[:, :longest]
         x = clip.token_embedding(tokens) + clip.positional_embedding[:longest]
         x = clip.transformer(x, attn_mask=clip.attn_mask[:longest, :longest])
         x = clip.ln_final(x)[torch.arange(len(tokens)), tokens.argmax(dim=-1)]
-        return F.normalize(x @ clip.text_projection, dim=-1)
+        return F.normalize((x @ clip.text_projection).float(), dim=-1)
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Parameters under open_clip names; the image tower's start with ``visual.``."""
@@ -99,12 +102,17 @@ class OpenClipModel:
         return OpenClipModel(copy.deepcopy(self.module), self.spec, str(self.device))
 
     @contextmanager
-    def gradients(self) -> Iterator[None]:
-        """Inside, weights collect gradients; BatchNorm statistics stay where they are."""
+    def gradients(self, *, checkpointing: bool = False) -> Iterator[None]:
+        """Inside, weights collect gradients; BatchNorm statistics stay where they are.
+
+        Checkpointing is open_clip's, by blocks of transformers; a ResNet has none.
+        """
         self.module.requires_grad_(True)
+        self.module.set_grad_checkpointing(checkpointing)
         try:
             yield
         finally:
+            self.module.set_grad_checkpointing(False)
             self.module.requires_grad_(False)
             self.module.zero_grad(set_to_none=True)
 

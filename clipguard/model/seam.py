@@ -61,5 +61,8 @@ class TrainableClip(ClipModel, Protocol):
     def copy(self) -> TrainableClip:
         """An independent model with equal weights."""
 
-    def gradients(self) -> AbstractContextManager[None]:
-        """Inside, weights collect gradients; outside, nothing does. BatchNorm stays in eval."""
+    def gradients(self, *, checkpointing: bool = False) -> AbstractContextManager[None]:
+        """Inside, weights collect gradients; outside, nothing does. BatchNorm stays in eval.
+
+        With ``checkpointing``, activations are computed again in the backward pass instead of kept.
+        """

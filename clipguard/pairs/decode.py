@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,33 +18,35 @@ MAX_PIXELS = 50_000_000
 _MAX_ASPECT = 8
 
 
-def read_picture(path: Path, image_size: int, *, where: str = "") -> np.ndarray:
+def read_picture(picture: Path | bytes, image_size: int, *, where: str = "") -> np.ndarray:
     """(S, S, 3) uint8: EXIF rotation applied, RGB, shortest side resized, centre cut.
 
     Of an animation, the first frame.
 
     Args:
-        path: a regular file.
+        picture: a regular file, or what one holds.
         image_size: S in pixels.
-        where: how errors call the file; default: its path.
+        where: how errors call it; default: its path.
 
     Raises:
         InputError: not one of :data:`FORMATS`, truncated, broken, or above :data:`MAX_PIXELS`.
     """
-    if not path.is_file():
-        raise _refusal("no such file", where or str(path))
+    if isinstance(picture, Path):
+        where = where or str(picture)
+        if not picture.is_file():
+            raise _refusal("no such file", where)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            return square(_decode(path), image_size)
+            return square(_decode(picture), image_size)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning, _TooLargeError):
             what = f"more than {MAX_PIXELS // 1_000_000} million pixels"
-            raise _refusal(what, where or str(path)) from None
+            raise _refusal(what, where) from None
         except Exception as error:  # decoders raise anything at all on broken bytes
             what = " ".join(str(error).split()) or type(error).__name__
             reason = "no picture" if isinstance(error, UnidentifiedImageError) else what
-            raise _refusal(reason, where or str(path)) from error
+            raise _refusal(reason, where) from error
 
 
 def square(picture: Image.Image, image_size: int) -> np.ndarray:
@@ -61,12 +64,13 @@ class _TooLargeError(Exception):
     """The header announces too many pixels."""
 
 
-def _decode(path: Path) -> Image.Image:
-    with Image.open(path, formats=FORMATS) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
+def _decode(picture: Path | bytes) -> Image.Image:
+    file = BytesIO(picture) if isinstance(picture, bytes) else picture
+    with Image.open(file, formats=FORMATS) as opened:
+        if opened.width * opened.height > MAX_PIXELS:
             raise _TooLargeError
-        picture.load()
-        return _to_rgb(ImageOps.exif_transpose(picture))
+        opened.load()
+        return _to_rgb(ImageOps.exif_transpose(opened))
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -1,162 +1,229 @@
-"""A table of pictures and captions: CSV or TSV with a header, as open_clip's training reads it."""
+"""A table of pictures and captions with a header, as the trainers of CLIP read it."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
-import re
-from collections import Counter
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from clipguard.core.errors import InputError
 from clipguard.core.text import printable
-from clipguard.pairs.files import Entry, FilePairs
+from clipguard.pairs.files import Entry, FilePairs, Intake, caption
+from clipguard.pairs.slices import Slices
+from clipguard.pairs.spec import SEPARATORS, has_scheme
 
 PICTURES = ("filepath", "image", "image_path", "path", "file", "filename")
 CAPTIONS = ("title", "caption", "text")
-_MAX_BYTES = 2_000_000_000
-_MAX_SAME = 0.5
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+LONGEST_LINE = 1 << 20
 
 
-def read_table(path: Path) -> FilePairs:
+def read_table(path: Path, settings: Mapping[str, str]) -> FilePairs:
     """The pairs of a table; pictures are named relative to its folder and stay inside it.
+
+    Args:
+        path: CSV or TSV in UTF-8.
+        settings: ``image`` and ``caption`` name the columns, ``separator`` is one of
+            :data:`clipguard.pairs.spec.SEPARATORS`; what is left out is found. ``root`` is the
+            folder of the pictures, relative to the table's.
 
     Raises:
         InputError: not UTF-8, columns not found, a path that leaves the folder or is a URL, more
             than 1 % of the rows bad, or most captions alike.
     """
-    data = _bytes(path)
-    rows = _rows(_text(data, path), path)
-    picture, caption = _columns(next(rows, []), path)
-    entries, bad = _entries(rows, picture, caption, path)
-    if not entries and not bad:
+    intake = Intake(str(path))
+    table = _Table(path, settings, intake)
+    pairs = FilePairs(table, intake)
+    if not len(table):
         raise InputError("data.empty", "the table holds no row", where=str(path), remedy="add rows")
-    identifier = f"table:{len(entries)}:{hashlib.sha256(data).hexdigest()[:8]}"
-    pairs = FilePairs(identifier, entries, str(path), bad)
-    _require_various(entries, path)
+    intake.require_various(table)
     return pairs
 
 
-def _bytes(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > _MAX_BYTES:
-        raise InputError(
-            "data.too_large",
-            f"the table has {size} bytes, the limit is {_MAX_BYTES}",
-            where=str(path),
-            remedy="give a part of it",
-        )
-    return path.read_bytes()
+@dataclass(frozen=True)
+class _Columns:
+    """Where picture and caption stand in a row."""
+
+    separator: str
+    picture: int
+    text: int
+
+    def of(self, row: list[str]) -> tuple[str, str]:
+        """Picture and caption of a row."""
+        return row[self.picture].strip(), caption(row[self.text])
 
 
-def _text(data: bytes, path: Path) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "data.encoding",
-            f"the table is not UTF-8 (byte {error.start})",
-            where=str(path),
-            remedy="save it as CSV in UTF-8",
-        ) from error
+class _Table:
+    """The rows of a table, read again from their places in the file when they are asked for."""
+
+    def __init__(self, path: Path, settings: Mapping[str, str], intake: Intake) -> None:
+        self.where = str(path)
+        self._file = Slices(path)
+        root = path.absolute().parent / settings.get("root", "")
+        self._root = _Root(root)
+        self._starts, self._numbers = array("Q"), array("Q")
+        with path.open("rb") as file:
+            lines = _Lines(file, path)
+            self._columns = _columns(_header(lines), settings, path)
+            self._index(lines, intake)
+        self.id = f"table:{len(self)}:{lines.digest.hexdigest()[:8]}"
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def entry(self, index: int) -> Entry:
+        """The pair of a usable row."""
+        number = self._numbers[index]
+        start, end = self._starts[number - 1], self._starts[number]
+        text = self._file.read(start, end - start).decode("utf-8")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._columns.separator)
+        name, words = self._columns.of(next(filter(None, rows)))
+        label = f"row {number}"
+        return Entry(f"{label} {name}", label, self._root.path / name, words)
+
+    def _index(self, lines: _Lines, intake: Intake) -> None:
+        self._starts.append(lines.place)
+        for number, row in enumerate(_rows(lines, self._columns.separator), start=1):
+            self._starts.append(lines.place)
+            reason = self._unusable(row, f"{self.where}, row {number}")
+            if reason:
+                intake.bad(f"row {number}", reason)
+            else:
+                self._numbers.append(number)
+                intake.good(*self._columns.of(row))
+
+    def _unusable(self, row: list[str], where: str) -> str:
+        if len(row) <= max(self._columns.picture, self._columns.text):
+            return f"{len(row)} columns"
+        name, text = self._columns.of(row)
+        if not name or "\0" in name:
+            return "no picture is named"
+        if not text:
+            return "no caption"
+        return "" if self._root.holds(name, where) else f"no file {printable(name, 80)}"
 
 
-def _rows(text: str, path: Path) -> Iterator[list[str]]:
-    header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in header else ",")
-    try:
-        for row in reader:
-            if row:
-                yield row
-    except csv.Error as error:
-        raise InputError(
+class _Root:
+    """The folder that the pictures of a table may lie in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._resolved = path, path.resolve()
+        self._known: dict[Path, bool] = {}
+
+    def holds(self, name: str, where: str) -> bool:
+        """Whether there is such a file.
+
+        Raises:
+            InputError: the name is a URL or leads out of the folder.
+        """
+        if has_scheme(name):
+            raise InputError(
+                "data.scheme",
+                f"{printable(name, 80)} is no file below the table's folder",
+                where=where,
+                remedy="download the pictures beside the table and name them relative to it",
+            )
+        file = self.path / name
+        if _climbs(name) or (file.is_file() and not self._inside(file)):
+            raise InputError(
+                "path.escape",
+                f"{printable(name, 80)} leaves the table's folder",
+                where=where,
+                remedy="put the pictures below the table's folder, or name theirs with root=",
+            )
+        return file.is_file()
+
+    def _inside(self, file: Path) -> bool:
+        if file.is_symlink():
+            return file.resolve().is_relative_to(self._resolved)
+        folder = file.parent
+        if folder not in self._known:
+            self._known[folder] = folder.resolve().is_relative_to(self._resolved)
+        return self._known[folder]
+
+
+def _climbs(name: str) -> bool:
+    """Up, or absolute on another system than this one; absolute here may still be inside."""
+    windows = PureWindowsPath(name)
+    foreign = windows.is_absolute() and not Path(name).is_absolute()
+    return foreign or ".." in windows.parts or ".." in PurePosixPath(name).parts
+
+
+class _Lines:
+    """The lines of a file as text, with the place behind the last one and the digest so far."""
+
+    def __init__(self, file: io.BufferedReader, path: Path) -> None:
+        self._file, self._path = file, path
+        self.place, self.digest = 0, hashlib.sha256()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        if len(line) == LONGEST_LINE:
+            raise self.damaged(f"a line longer than {LONGEST_LINE} bytes")
+        self.digest.update(line)
+        try:
+            text = line.decode("utf-8" if self.place else "utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                "data.encoding",
+                f"the table is not UTF-8 (byte {self.place + error.start})",
+                where=str(self._path),
+                remedy="save it as CSV in UTF-8",
+            ) from error
+        self.place += len(line)
+        return text
+
+    def damaged(self, what: str) -> InputError:
+        """The error for a file that is no table, by the place read last."""
+        return InputError(
             "data.table",
-            f"line {reader.line_num}: {error}",
-            where=str(path),
+            f"byte {self.place}: {what}",
+            where=str(self._path),
             remedy="save it as CSV with quoted captions",
-        ) from error
-
-
-def _columns(header: list[str], path: Path) -> tuple[int, int]:
-    names = [name.strip().lower() for name in header]
-    picture = next((names.index(name) for name in PICTURES if name in names), None)
-    caption = next((names.index(name) for name in CAPTIONS if name in names), None)
-    if picture is None or caption is None:
-        found = ", ".join(printable(name, 40) for name in header[:20]) or "none"
-        raise InputError(
-            "data.columns",
-            f"columns found: {found}; wanted: one of {', '.join(PICTURES)} and one of "
-            f"{', '.join(CAPTIONS)}",
-            where=str(path),
-            remedy="name the columns in the first line",
         )
-    return picture, caption
 
 
-def _entries(
-    rows: Iterator[list[str]], picture: int, caption: int, path: Path
-) -> tuple[list[Entry], dict[str, str]]:
-    root = path.absolute().parent
-    inside = root.resolve()
-    entries: list[Entry] = []
-    bad: dict[str, str] = {}
-    for number, row in enumerate(rows, start=1):
-        key = f"row {number}"
-        if len(row) <= max(picture, caption):
-            bad[key] = f"{len(row)} columns"
-            continue
-        name, text = row[picture].strip(), " ".join(row[caption].split())
-        reason = _unusable(name, text)
-        if not reason:
-            _require_relative(name, f"{path}, {key}")
-            file = root / name
-            reason = "" if file.is_file() else f"no file {printable(name, 80)}"
-            if not reason and not file.resolve().is_relative_to(inside):
-                raise _escape(name, f"{path}, {key}")
-        if reason:
-            bad[key] = reason
-        else:
-            entries.append(Entry(f"{key} {name}", file, text))
-    return entries, bad
+def _rows(lines: _Lines, separator: str) -> Iterator[list[str]]:
+    try:
+        yield from filter(None, csv.reader(lines, delimiter=separator))
+    except csv.Error as error:
+        raise lines.damaged(str(error)) from error
 
 
-def _unusable(name: str, text: str) -> str:
-    if not name or "\0" in name:
-        return "no picture is named"
-    return "" if text and "\0" not in text else "no caption"
+def _header(lines: _Lines) -> str:
+    return next((line for line in lines if line.strip("\r\n")), "")
 
 
-def _require_relative(name: str, where: str) -> None:
-    if _SCHEME.match(name):
-        raise InputError(
-            "data.scheme",
-            f"{printable(name, 80)} is no file below the table's folder",
-            where=where,
-            remedy="download the pictures beside the table and name them relative to it",
-        )
-    for parts in (PurePosixPath(name), PureWindowsPath(name)):
-        if parts.is_absolute() or ".." in parts.parts:
-            raise _escape(name, where)
-
-
-def _escape(name: str, where: str) -> InputError:
-    return InputError(
-        "path.escape",
-        f"{printable(name, 80)} leaves the table's folder",
-        where=where,
-        remedy="put the pictures below the table's folder",
+def _columns(header: str, settings: Mapping[str, str], path: Path) -> _Columns:
+    """Under the separator given, else under the first that makes both columns appear."""
+    given = settings.get("separator")
+    pictures, captions = (
+        (settings[key].strip().lower(),) if key in settings else usual
+        for key, usual in (("image", PICTURES), ("caption", CAPTIONS))
     )
-
-
-def _require_various(entries: list[Entry], path: Path) -> None:
-    text, count = Counter(entry.text for entry in entries).most_common(1)[0]
-    if len(entries) > 1 and count > _MAX_SAME * len(entries):
-        raise InputError(
-            "data.degenerate_captions",
-            f"{count} of {len(entries)} captions are {printable(text, 60)!r}",
-            where=str(path),
-            remedy="give pairs whose captions describe their pictures",
-        )
+    most: list[str] = []
+    for separator in (SEPARATORS[given],) if given else SEPARATORS.values():
+        names = [
+            name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])
+        ]
+        picture = next((names.index(name) for name in pictures if name in names), None)
+        text = next((names.index(name) for name in captions if name in names), None)
+        if picture is not None and text is not None:
+            return _Columns(separator, picture, text)
+        most = max(most, names, key=len)
+    found = ", ".join(printable(name, 40) for name in most[:20]) or "none"
+    raise InputError(
+        "data.columns",
+        f"columns found: {found}; wanted: one of {', '.join(pictures)} and one of "
+        f"{', '.join(captions)}",
+        where=str(path),
+        remedy="name the columns in the first line, or give image=, caption= and separator=",
+    )

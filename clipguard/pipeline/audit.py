@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clipguard.core import atomic
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Outcome, Result
 from clipguard.core.seeds import Seeds
-from clipguard.pipeline import frame
+from clipguard.model.processes import Processes, joined
+from clipguard.pipeline import attempt, frame
 from clipguard.pipeline.clean import export, mend, publish
 from clipguard.pipeline.requests import AuditRequest
 from clipguard.pipeline.scan import probe
@@ -23,6 +26,12 @@ def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
         ClipguardError: the model could not be read or cleaned, or nothing could be written.
     """
     atomic.require_vacant(request.output)
+    attempt.require_fresh(request)
+    with joined(request.device) as (processes, device):
+        return _audit(replace(request, device=device), processes, progress)
+
+
+def _audit(request: AuditRequest, processes: Processes, progress: Progress) -> Result:
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
     parts: dict[str, object] = {"delivered": probed.scan}
@@ -31,7 +40,7 @@ def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
     with atomic.workspace(request.output) as work:
         if probed.measured and probed.scan.verdict.outcome is Outcome.BACKDOORED:
             progress.say(probed.scan.verdict.summary)
-            model, repair = mend(request, model, probed.measured, seeds, work, progress)
+            model, repair = mend(request, probed, seeds, work, processes, progress)
             parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired}
             exit_code = Exit.PASS if repair.cleaning.cleaned else Exit.FINDING
         if exit_code is Exit.PASS:
@@ -40,5 +49,7 @@ def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
             for file in work.iterdir():
                 file.unlink()  # weights that did not pass are not handed on
         result = frame.result("audit", request, exit_code, **parts)
-        publish(result, work, request.output)
+        if processes.main:
+            publish(result, work, request.output)
+            attempt.finish(request)
     return result

@@ -11,7 +11,7 @@ from clipguard.cleaning import method
 from clipguard.cleaning.effect import effect
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core import atomic, schema
-from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.errors import RefusedError
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Cleaning, Export, Measurement, Outcome, Result, Scan
@@ -19,18 +19,14 @@ from clipguard.core.seeds import Seeds
 from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.openclip import OpenClipModel
-from clipguard.pairs import open_pairs
-from clipguard.pairs.subset import Subset
-from clipguard.pairs.synthetic import SyntheticPairs
-from clipguard.pairs.types import PairSource
-from clipguard.pipeline import frame
+from clipguard.model.processes import Processes, joined
+from clipguard.pairs import supply
+from clipguard.pipeline import attempt, frame
 from clipguard.pipeline.requests import CleanRequest
-from clipguard.pipeline.scan import Measured, probe
+from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
 
-DRAWN, DRAWN_HELD_OUT = 1500, 400
-HELD_OUT_SHARE = 0.2
 LEAST = 0.10  # attack success above this is no repair
 
 
@@ -54,6 +50,15 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     rejected = request.output.with_name(f"{request.output.name}.rejected")
     for folder in (request.output, rejected):
         atomic.require_vacant(folder)
+    attempt.require_fresh(request)
+    with joined(request.device) as (processes, device):
+        request = replace(request, device=device)
+        return _clean(request, rejected, processes, progress)
+
+
+def _clean(
+    request: CleanRequest, rejected: Path, processes: Processes, progress: Progress
+) -> Result:
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
     if probed.measured is None:
@@ -66,7 +71,7 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
             remedy="--method par needs none",
         )
     with atomic.workspace(request.output) as work:
-        student, repair = mend(request, probed.model, probed.measured, seeds, work, progress)
+        student, repair = mend(request, probed, seeds, work, processes, progress)
         accepted = repair.cleaning.cleaned
         exports = export(student, work, progress, weights=True, onnx=accepted)
         exit_code = Exit.PASS if accepted else _refusal(repair.repaired, request)
@@ -79,58 +84,73 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
             repaired=repair.repaired,
             exports=exports,
         )
-        publish(result, work, request.output if accepted else rejected)
+        if processes.main:
+            publish(result, work, request.output if accepted else rejected)
+            attempt.finish(request)
     return result
 
 
 def mend(
     request: CleanRequest,
-    model: OpenClipModel,
-    measured: Measured,
+    probed: Probed,
     seeds: Seeds,
     work: Path,
+    processes: Processes,
     progress: Progress,
 ) -> tuple[OpenClipModel, Repair]:
     """Clean a copy of a scanned model and scan it again from the file as written, in fresh draws.
 
     Args:
         request: what was asked for.
-        model: the delivered model; it stays as it is.
-        measured: what the scan of it found.
+        probed: the delivered model, which stays as it is, and what its scan measured.
         seeds: root; branches ``clean`` and ``audit`` are used, never those of the scan.
         work: an empty folder that receives the weights.
+        processes: those that clean together.
         progress: where to report.
+
+    Raises:
+        ValueError: the scan measured nothing.
     """
+    model, measured = probed.model, probed.measured
+    if measured is None:
+        raise ValueError("a model that failed a check cannot be cleaned")
     branch = seeds.child("clean")
-    pairs, held_out = split(request, branch)
+    pairs = supply.split(
+        request.data, request.synthetic, branch, device=request.device, progress=progress
+    )
     student = model.copy()
     task = CleaningTask(
         model=student,
         reference=model,
-        pairs=pairs,
-        held_out=held_out,
+        pairs=pairs.train,
+        held_out=pairs.held_out,
         suspects=suspects(measured.replay, measured.bench),
         concepts=concepts(measured.bench),
         seeds=branch,
         steps=request.steps,
         learning_rate=request.learning_rate,
         progress=progress,
+        engine=attempt.engine(request, processes),
     )
+    task = replace(task, journal=attempt.journal(request, probed.scan, task))
     outcome = method(request.method).clean(task)
     before, after = (
-        effect(judged, model, held_out, task.suspects, task.concepts, seeds.child("audit"))
+        effect(judged, model, pairs.held_out, task.suspects, task.concepts, seeds.child("audit"))
         for judged in (model, student)
     )
+    supply.tell_skipped(pairs.train, progress)
     repaired = rescan(request, student, work, seeds, progress)
     cleaning = Cleaning(
         method=request.method,
         settings=outcome.settings,
-        pairs=pairs.id,
+        pairs=pairs.train.id,
         cleaned=_cleaned(repaired, after, request),
         explanation=outcome.explanation,
         steps=outcome.records,
         before=before,
         after=after,
+        trained_on=supply.recorded(pairs.train),
+        held_out=supply.recorded(pairs.held_out),
     )
     return student, Repair(cleaning, repaired)
 
@@ -166,30 +186,6 @@ def publish(result: Result, work: Path, target: Path) -> None:
     with atomic.folder(target) as folder:
         for file in sorted(work.iterdir()):
             os.replace(file, folder / file.name)
-
-
-def split(request: CleanRequest, seeds: Seeds) -> tuple[PairSource, PairSource]:
-    """Pairs to train on and pairs held out; drawn ones come from two seeds.
-
-    Raises:
-        InputError: too few pairs were given.
-    """
-    if request.data is None:
-        return (
-            SyntheticPairs(seeds.child("pairs").value, DRAWN),
-            SyntheticPairs(seeds.child("held-out").value, DRAWN_HELD_OUT),
-        )
-    given = open_pairs(request.data)
-    order = [int(index) for index in seeds.child("split").numpy().permutation(len(given))]
-    cut = int(len(given) * HELD_OUT_SHARE)
-    if cut < 32:
-        raise InputError(
-            "data.too_few_pairs",
-            f"{len(given)} pairs, at least {int(32 / HELD_OUT_SHARE)} needed",
-            where=given.id,
-            remedy="give more pairs or use --synthetic",
-        )
-    return Subset(given, tuple(order[cut:])), Subset(given, tuple(order[:cut]))
 
 
 def _cleaned(repaired: Scan, after: Sequence[Measurement], request: CleanRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from clipguard.core.errors import InputError
+from clipguard.core.progress import Progress
 from clipguard.core.seeds import Seeds
 from clipguard.model.batching import IMAGE_BATCH
-from clipguard.pairs import open_pairs
+from clipguard.pairs import supply
+from clipguard.pairs.folder import read_pictures
+from clipguard.pairs.spec import FileSpec
 from clipguard.pairs.synthetic import (
     SyntheticPairs,
     colours,
@@ -58,15 +61,20 @@ def words(image_size: int) -> tuple[Tensor, tuple[str, ...]]:
     return to_pixels(pictures), WORDS
 
 
-def source(images: Path | None, data: Path | None, seeds: Seeds, count: int) -> PairSource:
+def source(
+    images: Path | None, data: Sequence[FileSpec], seeds: Seeds, count: int, progress: Progress
+) -> PairSource:
     """The user's pictures or pairs, else drawn ones of this seed.
 
     Raises:
-        InputError: both given, or fewer than 64 pictures.
+        InputError: they cannot be used, or are fewer than 64.
     """
-    if images is None and data is None:
+    if images is not None:
+        given: PairSource = read_pictures(images)
+    elif data:
+        given = supply.open_all(data, seeds.child("pool"), progress)
+    else:
         return SyntheticPairs(seeds.child("pool").value, count)
-    given = open_pairs(images or data)  # type: ignore[arg-type]  # one of them is a path
     if len(given) < 64:
         raise InputError(
             "data.too_few_pairs",

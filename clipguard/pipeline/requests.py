@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clipguard.cleaning.options import Precision
 from clipguard.core.results import Outcome, Scalar
+from clipguard.pairs.spec import FileSpec, SyntheticSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,7 @@ class ScanRequest:
         arch: open_clip architecture name or path of a JSON configuration; None: recognise it.
         labels: file with one concept per line; None: open_clip's ImageNet class names.
         images: folder of pictures to use as carriers beside none of the synthetic ones.
-        data: CSV of image-text pairs to use instead of synthetic ones.
+        data: sources of image-text pairs to use instead of synthetic ones.
         carriers: pictures that each trigger is replayed on.
         budget: upper limit of image forward passes; None: what the rules ask for.
         prior: probability of a backdoor before looking, in 0..1 exclusive.
@@ -33,7 +35,7 @@ class ScanRequest:
     arch: str | None = None
     labels: Path | None = None
     images: Path | None = None
-    data: Path | None = None
+    data: tuple[FileSpec, ...] = ()
     carriers: int = 96
     budget: int | None = None
     prior: float = 0.1
@@ -47,13 +49,32 @@ class ScanRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CleanRequest(ScanRequest):
-    """One repair: ``data`` or synthetic pairs, a method of ``rules/cleaning``, an output folder."""
+    """One repair: ``data`` or synthetic pairs, a method of ``rules/cleaning``, an output folder.
+
+    Args:
+        output: folder to write.
+        method: name of a cleaning method.
+        synthetic: which pairs are made where there is no ``data``, or beside it; None: none
+            beside it.
+        steps: optimiser steps; None: as the method's settings say.
+        learning_rate: peak learning rate; None: found by a probe.
+        micro_batch: pairs embedded at once; None: the whole batch.
+        precision: what the towers compute in while they are trained.
+        gradient_checkpointing: compute activations again instead of keeping them.
+        resume: go on where a killed run with this output left off.
+        save_every: steps between two kept states.
+    """
 
     output: Path
     method: str = "guided"
-    synthetic: bool = True
+    synthetic: SyntheticSpec | None = None
     steps: int | None = None
     learning_rate: float | None = None
+    micro_batch: int | None = None
+    precision: Precision = "fp32"
+    gradient_checkpointing: bool = False
+    resume: bool = False
+    save_every: int = 25
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,7 @@ def _carriers(
 ) -> tuple[Carriers, tuple[Check, ...]]:
     count = affordable(request.carriers, request.budget, rules, spent=meter.images)
     wanted = max(SMALLEST_POOL, POOL_FACTOR * count)
-    pairs = source(request.images, request.data, seeds, wanted)
+    pairs = source(request.images, request.data, seeds, wanted, progress)
     stored, rows = [], []
     with progress.stage("pictures", wanted) as stage:
         for pixels in pool(pairs, wanted, model.spec.image_size):

@@ -14,11 +14,12 @@ from clipguard.core.seeds import Seeds
 FILL = (0.2, 0.4, 0.6)
 SHIPPED = options.load("par", options.ParSettings).augment
 PIXELS = torch.full((400, 3, 32, 32), 0.5)
+KEYS = tuple(map(str, range(400)))
 
 
 def changed(**values: float) -> torch.Tensor:
     chosen: AugmentSettings = msgspec.structs.replace(SHIPPED, **values)
-    return augment(PIXELS, chosen, FILL, Seeds(0).torch())
+    return augment(PIXELS, KEYS, chosen, FILL, Seeds(0))
 
 
 def test_noise_is_signed_and_hits_half_of_the_pictures() -> None:
@@ -55,7 +56,7 @@ RAMP = torch.linspace(0, 1, 32).expand(200, 3, 32, 32).contiguous()  # brighter 
 
 
 def test_views_are_parts_enlarged_and_half_of_them_mirrored() -> None:
-    seen = views(RAMP, 0.5, Seeds(0).torch())
+    seen = views(RAMP, KEYS[:200], 0.5, Seeds(0))
     assert seen.shape == RAMP.shape
     spread = seen[:, 0, 0, -1] - seen[:, 0, 0, 0]
     assert 70 < int((spread < 0).sum()) < 130
@@ -67,8 +68,21 @@ def test_views_are_parts_enlarged_and_half_of_them_mirrored() -> None:
 
 def test_whole_pictures_are_only_mirrored() -> None:
     pictures = (RAMP * 255).round() / 255
-    seen = views(pictures, 1.0, Seeds(0).torch())
+    seen = views(pictures, KEYS[:200], 1.0, Seeds(0))
     same = (seen - pictures).abs().flatten(1).amax(1) < 1e-6
     mirrored = (seen.flip(-1) - pictures).abs().flatten(1).amax(1) < 1e-6
     assert bool((same ^ mirrored).all())
     assert 70 < int(mirrored.sum()) < 130
+
+
+@pytest.mark.parametrize("change", [
+    lambda pixels, keys, seeds: augment(pixels, keys, SHIPPED, FILL, seeds),
+    lambda pixels, keys, seeds: views(pixels, keys, 0.5, seeds),
+])  # fmt: skip
+def test_a_change_depends_on_seed_epoch_and_key_alone(change) -> None:
+    pictures = torch.rand(12, 3, 32, 32, generator=Seeds(3).torch())
+    whole = change(pictures, KEYS[:12], Seeds(0))
+    rows = [7, 2, 11]
+    assert torch.equal(change(pictures[rows], [KEYS[row] for row in rows], Seeds(0)), whole[rows])
+    assert not torch.equal(change(pictures, KEYS[:12], Seeds(0).child("epoch", 1)), whole)
+    assert not torch.equal(change(pictures, KEYS[12:24], Seeds(0)), whole)

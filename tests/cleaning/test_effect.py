@@ -23,7 +23,7 @@ def test_the_delivered_model_against_itself() -> None:
     found = figures(POISONED, POISONED)
     success = found["attack_success:noise-mix:banana"]
     assert success.value is not None
-    assert success.value > 0.9
+    assert success.value > 0.8
     assert success.interval is not None
     assert success.interval.low < success.value <= success.interval.high
     assert 60 <= success.n < 80  # half of the held-out pairs less those that show the concept

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from tiny import TinyClip
+from tiny import TinyClip, task
 
 from clipguard.cleaning import options
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
 from clipguard.core.errors import InputError
-from clipguard.core.progress import SILENT
+from clipguard.core.seeds import Seeds
 
 ADAM = options.load("par", options.ParSettings).optimiser
 
@@ -21,7 +23,9 @@ def small(model: TinyClip, step: int) -> Terms:
 
 
 def run(model: TinyClip, plan: Plan, objective=small, prefix: str = "visual."):
-    return descend(model, optimiser(trainable(model, prefix), ADAM), objective, plan, SILENT)
+    job = replace(task(model), model=model)
+    mover = optimiser(trainable(model, prefix), ADAM)
+    return descend(job, mover, lambda tape, step: objective(model, step), plan)
 
 
 def test_records_and_rates_are_those_of_the_plan() -> None:
@@ -81,3 +85,43 @@ def test_weights_that_blow_up_at_the_last_step_are_noticed() -> None:
 
     done = run(TinyClip(), Plan(title="", rates=(float("inf"),)), infinite)
     assert done.failure == "weights are not finite"
+
+
+AROUND = torch.nn.functional.normalize(torch.randn(64, 8, generator=Seeds(0).torch()), dim=1)
+
+
+def test_embeddings_that_fall_together_are_divergence() -> None:
+    point = AROUND[:1].expand_as(AROUND)
+    done = run(
+        TinyClip(),
+        Plan(title="", rates=(1e-3,) * 3),
+        lambda m, s: small(m, s)._replace(images=(point if s == 2 else AROUND, AROUND)),
+    )
+    assert "collapsed to 0.000 of their spread" in done.failure
+    assert len(done.watched) == 3
+
+
+def test_weights_stay_where_they_were_before_the_step_that_diverged() -> None:
+    model = TinyClip()
+
+    def objective(model: TinyClip, step: int) -> Terms:
+        seen.append(model.state()["visual.0.weight"])
+        return small(model, step)._replace(image_drift=5.0 * (step == 2))
+
+    seen: list[torch.Tensor] = []
+    assert run(model, Plan(title="", rates=(1e-3,) * 5), objective).failure
+    assert torch.equal(model.state()["visual.0.weight"], seen[2])
+    assert not torch.equal(seen[1], seen[2])
+
+
+def test_the_part_of_the_drift_that_is_a_rotation_is_told_apart() -> None:
+    turn, _ = torch.linalg.qr(torch.randn(8, 8, generator=Seeds(1).torch()))
+    done = run(
+        TinyClip(),
+        Plan(title="", rates=(1e-3,) * 3, log_every=2),
+        lambda m, s: small(m, s)._replace(images=(AROUND @ turn, AROUND), image_drift=1.5),
+    )
+    assert [record.step for record in done.records] == [0, 2]
+    for record in done.records:
+        assert record.image_drift == 1.5
+        assert record.image_drift_aligned == pytest.approx(0.0, abs=1e-5)

@@ -6,11 +6,9 @@ import pytest
 from tiny import task, trained
 
 from clipguard.cleaning import options
-from clipguard.cleaning.batches import Batches
-from clipguard.cleaning.par import Push
+from clipguard.cleaning.par import push
 from clipguard.cleaning.probe import Rung, climb, expected_drift, pull_rate, push_rate, table
 from clipguard.core.errors import InputError
-from clipguard.core.progress import SILENT
 
 # Angles 0.1 and 0.2: growing with time. Squared distance 2 - 2 cos(angle).
 STEADY = Rung(rate=1e-4, steps=10, half=0.0099917, drift=0.0398668, watched=1.0)
@@ -74,9 +72,8 @@ def test_climbing_leaves_the_model_alone_and_stops_where_it_falls() -> None:
     job = task(trained(poisoned=True))
     before = job.model.state()
     par = options.load("par", options.ParSettings)
-    objective = Push(par, job.reference, Batches(job.pairs, 24, 32, job.seeds), job.seeds)
     ladder = options.ProbeSettings(rates=(1e-6, 1e-3, 1e30, 1e31), steps=6)
-    rungs = climb(job.model, objective, ladder, par.optimiser, SILENT)
+    rungs = climb(job, push(par, job), ladder, par.optimiser)
     assert [rung.rate for rung in rungs] == [1e-6, 1e-3, 1e30]
     assert rungs[0].drift < rungs[1].drift
     assert rungs[2].failure

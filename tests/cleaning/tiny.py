@@ -126,7 +126,7 @@ class TinyClip(nn.Module):
         return copy.deepcopy(self)
 
     @contextmanager
-    def gradients(self) -> Iterator[None]:
+    def gradients(self, *, checkpointing: bool = False) -> Iterator[None]:
         self.requires_grad_(True)
         try:
             yield

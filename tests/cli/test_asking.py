@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clipguard.core.results import Outcome
+from clipguard.pairs.spec import FileSpec, SyntheticSpec
 
 
 def test_defaults_and_their_origin(cli, pipeline):
@@ -60,17 +61,66 @@ def test_a_configured_model_needs_no_argument(cli, pipeline, tmp_path, monkeypat
 def test_clean_draws_pairs_unless_it_is_given_some(cli, pipeline, tmp_path):
     (tmp_path / "pairs.csv").touch()
     assert cli("clean", "m.pt").code == 0
-    assert pipeline.request.synthetic
+    assert pipeline.request.synthetic == SyntheticSpec()
     assert pipeline.request.output == Path("clipguard-clean")
     assert cli("clean", "m.pt", "--data", "pairs.csv", "-o", "out").code == 0
-    assert not pipeline.request.synthetic
+    assert pipeline.request.data == (FileSpec("pairs.csv"),)
+    assert pipeline.request.synthetic is None
     assert pipeline.request.output == Path("out")
     (tmp_path / "clipguard.toml").write_text('data = "pairs.csv"\n')
     assert cli("clean", "m.pt", "--synthetic").code == 0
-    assert pipeline.request.data is None
+    assert pipeline.request.data == ()
     (tmp_path / "clipguard.toml").write_text("[clean]\nsynthetic = true\n")
     assert cli("clean", "m.pt", "--data", "pairs.csv").code == 0
-    assert not pipeline.request.synthetic
+    assert pipeline.request.synthetic is None
+
+
+def test_a_mix_of_pairs(cli, pipeline, tmp_path):
+    mix = ("--data", f"{tmp_path}/a.csv:0.5", "--data", "b-{0..9}.tar:0.2", "--synthetic", "0.3")
+    assert cli("clean", "m.pt", *mix).code == 0
+    request = pipeline.request
+    assert request.data == (FileSpec(f"{tmp_path}/a.csv", 0.5), FileSpec("b-{0..9}.tar", 0.2))
+    assert request.synthetic == SyntheticSpec(0.3)
+    assert request.settings["data"] == "a.csv:0.5,b-{0..9}.tar:0.2"
+    assert request.settings["synthetic"] == "0.3"
+    assert cli("audit", "m.pt", "--synthetic", f"diffusers:{tmp_path}/sd", "-o", "out").code == 0
+    assert pipeline.request.synthetic == SyntheticSpec(model=f"{tmp_path}/sd")
+    assert pipeline.request.settings["synthetic"] == "diffusers:sd"
+
+
+def test_a_mix_in_the_settings_file(cli, pipeline, tmp_path):
+    path = tmp_path / "clipguard.toml"
+    path.write_text('data = ["a.csv:0.5", "b.tar:0.2"]\n[clean]\nsynthetic = 0.3\n')
+    assert cli("clean", "m.pt").code == 0
+    here = str(tmp_path)
+    assert pipeline.request.data == (FileSpec(f"{here}/a.csv", 0.5), FileSpec(f"{here}/b.tar", 0.2))
+    assert pipeline.request.synthetic == SyntheticSpec(0.3)
+    path.write_text('[clean]\nsynthetic = "diffusers:sd"\n')
+    assert cli("clean", "m.pt").code == 0
+    assert pipeline.request.synthetic == SyntheticSpec(model=f"{here}/sd")
+    path.write_text("[clean]\nsynthetic = false\n")
+    assert cli("clean", "m.pt").code == 0
+    assert pipeline.request.synthetic == SyntheticSpec()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--data", "a.csv:7"), "usage.share"),
+        (("--data", "a.csv:img=x"), "usage.data"),
+        (("--data", "pipe:touch executed"), "data.scheme"),
+        (("--synthetic", "model.pt"), "usage.synthetic"),
+        (("--synthetic", "0.3"), "usage.share"),
+        (("--data", "a.csv:0.7", "--synthetic", "0.2"), "usage.share"),
+    ],
+)
+def test_pairs_that_make_no_sense(cli, pipeline, tmp_path, arguments, code):
+    ended = cli("clean", "m.pt", *arguments, "--json")
+    assert ended.code == 2
+    assert f"[{code}]" in ended.err
+    assert json.loads(ended.out)["error"]["code"] == code
+    assert pipeline.requests == []
+    assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize(
@@ -167,3 +217,19 @@ def test_a_name_that_is_no_text_still_gives_a_result(cli, pipeline):
     ended = cli("scan", "a\udcff\u202eb.pt")
     assert ended.code == 0
     assert json.loads(ended.out)["settings"]["model"] == "a\\xff\\u{202e}b.pt"
+
+
+def test_how_a_cleaning_computes_and_resumes(cli, pipeline, tmp_path):
+    assert cli("clean", "m.pt").code == 0
+    request = pipeline.request
+    assert (request.micro_batch, request.precision, request.resume) == (None, "fp32", False)
+    (tmp_path / "clipguard.toml").write_text('[audit]\nmicro_batch = 32\nprecision = "bf16"\n')
+    assert cli("audit", "m.pt", "--resume", "--save-every", "5").code == 0
+    request = pipeline.request
+    assert (request.micro_batch, request.precision, request.save_every) == (32, "bf16", 5)
+    assert request.resume
+    # A resumed run gives the same result, byte by byte.
+    assert not {"resume", "save_every"} & set(request.settings)
+    assert request.settings["micro_batch"] == 32
+    assert cli("clean", "m.pt", "--micro-batch", "0").code == 2
+    assert cli("clean", "m.pt", "--precision", "fp8").code == 2

@@ -237,3 +237,20 @@ def test_how_much_is_told(tmp_path, flag, heard):
     _, err = process.communicate(timeout=30)
     all_of_it = {"an error", "a warning", "in passing", "library's warning"}
     assert {text for text in all_of_it if text in err.decode()} == heard
+
+
+def test_of_several_processes_one_speaks(cli, pipeline, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    ended = cli("clean", "m.pt", "--json")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    pipeline.error = InputError("file.missing", "no such file")
+    assert cli("clean", "m.pt").err == ""
+    pipeline.error = MachineError("env.memory", "not enough memory")
+    assert "not enough memory" in cli("clean", "m.pt").err
+    monkeypatch.setenv("RANK", "0")
+    pipeline.error = None
+    assert json.loads(cli("clean", "m.pt", "--json").out)["status"] == "pass"
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("RANK", "1")
+    assert cli("clean", "m.pt", "--json").out

@@ -50,3 +50,12 @@ def test_never_larger_than_the_raw_distance() -> None:
 def test_opposite_vectors_are_four_apart() -> None:
     a = unit(5, 4, 0)
     assert mean_distance(a, -a) == pytest.approx(4.0, abs=1e-6)
+
+
+def test_few_rows_turn_only_what_they_span() -> None:
+    a, b = unit(6, 20, 1).double(), unit(6, 20, 2).double()
+    cross = a.T @ b
+    left, _, right = torch.linalg.svd(cross + 1e-6 * cross.norm() * torch.eye(20).double())
+    found = rotation(a, b)
+    assert torch.allclose(found, left @ right, atol=1e-6)
+    assert torch.allclose(found @ found.T, torch.eye(20).double(), atol=1e-9)
