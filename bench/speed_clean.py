@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from bench.speed_scan import model
+from clipguard.checkpoint.known import all_configs
 from clipguard.cleaning import options
 from clipguard.cleaning.augment import augment
 from clipguard.cleaning.engine import Engine
@@ -30,6 +30,8 @@ from clipguard.cleaning.par import Push, push
 from clipguard.cleaning.types import CleaningTask, Concepts
 from clipguard.core.progress import SILENT
 from clipguard.core.seeds import Seeds
+from clipguard.model.openclip import OpenClipModel, new_module
+from clipguard.model.seam import ClipSpec
 from clipguard.pairs.synthetic import SyntheticPairs
 
 SETTINGS = options.load("par", options.ParSettings)
@@ -37,7 +39,7 @@ SETTINGS = options.load("par", options.ParSettings)
 
 def prepared(batch: int, micro_batch: int | None) -> tuple[CleaningTask, Push]:
     """A task and its loss, with the first batch drawn."""
-    student = model()
+    student = vit()
     task = CleaningTask(
         model=student,
         reference=student.copy(),
@@ -54,6 +56,23 @@ def prepared(batch: int, micro_batch: int | None) -> tuple[CleaningTask, Push]:
     objective = push(settings_at(batch), task)
     objective.batches.at(0)
     return task, objective
+
+
+def vit() -> OpenClipModel:
+    """A ViT-B/32 with random weights."""
+    config = all_configs()["ViT-B-32"]
+    torch.manual_seed(0)
+    spec = ClipSpec(
+        architecture="ViT-B-32",
+        image_size=224,
+        embed_dim=512,
+        context_length=77,
+        logit_scale=14.3,
+        mean=(0.481, 0.458, 0.408),
+        std=(0.269, 0.261, 0.276),
+        config=config,
+    )
+    return OpenClipModel(new_module(config), spec)
 
 
 def settings_at(batch: int) -> options.ParSettings:

@@ -17,6 +17,7 @@ from clipguard.core import atomic, ranks
 from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.core.progress import Progress
 from clipguard.core.results import Result
+from clipguard.pairs.spec import expand, parse_files
 from clipguard.pipeline.requests import ScanRequest
 
 Request = TypeVar("Request", bound=ScanRequest)
@@ -115,8 +116,9 @@ def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
     Raises:
         InputError: an output is one of the inputs, or another output.
     """
-    given = (ctx.params[name] for name in ("model", "arch", "labels", "data"))
-    taken = [Path(value) for value in given if value]
+    given = [ctx.params[name] for name in ("model", "arch", "labels")]
+    pairs = (path for text in ctx.params["data"] for path in expand(parse_files(text).where))
+    taken = [Path(value) for value in (*given, *pairs) if value]
     for path in outputs:
         if any(_same(path, other) for other in taken):
             raise InputError(
@@ -143,11 +145,8 @@ def to_file(path: Path) -> Write:
 
 def _require_inputs(request: ScanRequest) -> None:
     """A slip in a path is told before the model is read, which may take minutes."""
-    for name, path in (
-        ("labels", request.labels),
-        ("images", request.images),
-        ("data", request.data),
-    ):
+    pairs = [("data", Path(path)) for spec in request.data for path in expand(spec.where)]
+    for name, path in (("labels", request.labels), ("images", request.images), *pairs):
         if path is not None and not path.exists():
             raise InputError(
                 "file.missing", "no such file", where=f"--{name} {path}", remedy="check the path"
