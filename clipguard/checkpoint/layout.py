@@ -24,11 +24,13 @@ _FIELD = re.compile(r"\\\{(\w+)\\\}")
 class Rule:
     """One way that tensors of a layout make one of open_clip's.
 
-    Several sources are joined along their first axis; ``transpose`` swaps the two axes of a
-    matrix, ``scalar`` takes a one-element vector for the number in it.
+    ``sources`` are the names as the rules write them, ``patterns`` what matches them. Several are
+    joined along their first axis; ``transpose`` swaps the two axes of a matrix, ``scalar`` takes a
+    one-element vector for the number in it.
     """
 
-    sources: tuple[re.Pattern[str], ...]
+    sources: tuple[str, ...]
+    patterns: tuple[re.Pattern[str], ...]
     target: str
     transpose: bool = False
     scalar: bool = False
@@ -85,6 +87,30 @@ def layouts() -> tuple[Layout, ...]:
     return tuple(_layout(toml.load(file)) for file in sorted(files, key=lambda file: file.name))
 
 
+def layout(title: str) -> Layout:
+    """The layout of this title.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {item.title: item for item in layouts()}[title]
+
+
+def stored_as(chosen: Layout, name: str) -> tuple[tuple[str, ...], bool] | None:
+    """How a layout stores one of open_clip's tensors; None when it has no place for it.
+
+    Returns:
+        The names that its equal parts along the first axis go by, and whether each part is
+        transposed.
+    """
+    for item in chosen.rules:
+        match = _pattern(item.target).fullmatch(name)
+        if match:
+            fields = match.groupdict()
+            return tuple(source.format(**fields) for source in item.sources), item.transpose
+    return None
+
+
 def _layout(table: Mapping[str, object]) -> Layout:
     entries = table["map"]
     if not isinstance(entries, list):
@@ -95,6 +121,7 @@ def _layout(table: Mapping[str, object]) -> Layout:
         ignore=_texts(table["ignore"]),
         rules=tuple(
             Rule(
+                _texts(entry["from"]),
                 tuple(_pattern(source) for source in _texts(entry["from"])),
                 str(entry["to"]),
                 bool(entry.get("transpose", False)),
@@ -134,7 +161,7 @@ def _matches(rule: Rule, names: Iterable[str]) -> dict[str, list[str]]:
     """Target name -> its source names in the rule's order; incomplete groups are left out."""
     groups: dict[str, dict[int, str]] = {}
     for name in names:
-        for index, pattern in enumerate(rule.sources):
+        for index, pattern in enumerate(rule.patterns):
             match = pattern.fullmatch(name)
             if match:
                 groups.setdefault(rule.target.format(**match.groupdict()), {})[index] = name

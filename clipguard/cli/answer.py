@@ -18,9 +18,9 @@ from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.core.progress import Progress
 from clipguard.core.results import Result
 from clipguard.pairs.spec import expand, parse_files
-from clipguard.pipeline.requests import ScanRequest
+from clipguard.pipeline.requests import ModelRequest
 
-Request = TypeVar("Request", bound=ScanRequest)
+Request = TypeVar("Request", bound=ModelRequest)
 Write = Callable[[bytes], None]
 
 
@@ -52,7 +52,7 @@ def give(
 
     progress = begin(ctx)
     write = write if ranks.is_main() else None
-    request: ScanRequest = ScanRequest(model="")
+    request: ModelRequest = ModelRequest(model="")
     try:
         asked = ask(ctx)
         request = asked
@@ -117,7 +117,9 @@ def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
         InputError: an output is one of the inputs, or another output.
     """
     given = [ctx.params[name] for name in ("model", "arch", "labels")]
-    pairs = (path for text in ctx.params["data"] for path in expand(parse_files(text).where))
+    data = ctx.params["data"]
+    texts = [data] if isinstance(data, str) else data
+    pairs = (path for text in texts for path in expand(parse_files(text).where))
     taken = [Path(value) for value in (*given, *pairs) if value]
     for path in outputs:
         if any(_same(path, other) for other in taken):
@@ -143,11 +145,10 @@ def to_file(path: Path) -> Write:
     return lambda data: atomic.write_bytes(path, data)
 
 
-def _require_inputs(request: ScanRequest) -> None:
+def _require_inputs(request: ModelRequest) -> None:
     """A slip in a path is told before the model is read, which may take minutes."""
-    pairs = [("data", Path(path)) for spec in request.data for path in expand(spec.where)]
-    for name, path in (("labels", request.labels), ("images", request.images), *pairs):
-        if path is not None and not path.exists():
+    for name, path in request.inputs():
+        if not path.exists():
             raise InputError(
                 "file.missing", "no such file", where=f"--{name} {path}", remedy="check the path"
             )
@@ -160,7 +161,7 @@ def _require_device(device: str) -> None:
         require_device(device)
 
 
-def _failed(command: str, request: ScanRequest, error: ClipguardError) -> Result:
+def _failed(command: str, request: ModelRequest, error: ClipguardError) -> Result:
     from clipguard.pipeline import frame
 
     if isinstance(error, BugError):

@@ -14,9 +14,15 @@ from clipguard.core.errors import UsageError
 from clipguard.core.results import Outcome, Scalar
 from clipguard.core.text import printable
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, parse_synthetic
-from clipguard.pipeline.requests import AuditRequest, CleanRequest, ScanRequest
+from clipguard.pipeline.requests import (
+    AuditRequest,
+    CleanRequest,
+    EvaluateRequest,
+    ModelRequest,
+    ScanRequest,
+)
 
-Request = TypeVar("Request", bound=ScanRequest)
+Request = TypeVar("Request", bound=ModelRequest)
 
 # Where the answer goes, and in how many attempts it was computed, changes nothing.
 _NOT_RECORDED = frozenset({"output", "html", "as_json", "resume", "save_every"})
@@ -48,6 +54,11 @@ def audit_request(ctx: click.Context) -> AuditRequest:
     return _request(AuditRequest, ctx, _repair(ctx))
 
 
+def evaluate_request(ctx: click.Context) -> EvaluateRequest:
+    """What ``clipguard evaluate`` asks for; raises as :func:`scan_request` does."""
+    return _request(EvaluateRequest, ctx, _given(ctx))
+
+
 def _given(ctx: click.Context) -> dict[str, Any]:
     given = dict(ctx.params)
     sources.check(ctx, Path(given["model"] or os.devnull))
@@ -58,7 +69,8 @@ def _given(ctx: click.Context) -> dict[str, Any]:
             where=ctx.command_path,
             remedy='give MODEL, or set model = "..." in clipguard.toml',
         )
-    given["data"] = tuple(parse_files(text) for text in given["data"])
+    data = given["data"]
+    given["data"] = parse_files(data) if isinstance(data, str) else tuple(map(parse_files, data))
     return given
 
 
@@ -66,7 +78,8 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
     recorded = sorted(given.keys() - _NOT_RECORDED)
     known = {field.name for field in fields(kind)}
     values = {name: value for name, value in given.items() if name in known}
-    values["fail_on"] = frozenset(Outcome(name) for name in given["fail_on"])
+    if "fail_on" in given:
+        values["fail_on"] = frozenset(Outcome(name) for name in given["fail_on"])
     return kind(
         **values,
         settings={name: _plain(name, given[name]) for name in recorded},
@@ -76,6 +89,7 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
 
 def _repair(ctx: click.Context) -> dict[str, Any]:
     given = _given(ctx)
+    given["eval"] = parse_files(given["eval"]) if given["eval"] else None
     made = _synthetic(given["synthetic"])
     if made and given["data"] and made.share is None:
         if sources.stronger(ctx, "data", "synthetic") == "data":
@@ -111,8 +125,8 @@ def _plain(name: str, value: Any) -> Scalar:
     """A value fit for the record: a file by its name alone, so that no machine's paths get out."""
     if isinstance(value, tuple):
         return ",".join(sorted(map(str, value)))
-    if isinstance(value, SyntheticSpec):
+    if isinstance(value, SyntheticSpec | FileSpec):
         return str(value)
-    if value is not None and (name in {"model", "arch"} or isinstance(value, Path)):
+    if value is not None and (name in {"model", "arch", "trigger"} or isinstance(value, Path)):
         return printable(os.path.basename(os.path.abspath(str(value))))
     return cast(Scalar, value)

@@ -25,6 +25,9 @@ COMMANDS: Mapping[str, Entry] = {
     "scan": Entry("clipguard.cli.scan:command", "Probe a checkpoint for backdoors."),
     "clean": Entry("clipguard.cli.clean:command", "Repair a checkpoint and export it."),
     "audit": Entry("clipguard.cli.audit:command", "Scan, clean when needed, export and report."),
+    "evaluate": Entry(
+        "clipguard.cli.evaluate:command", "Measure accuracy, retrieval and a stated trigger."
+    ),
     "demo": Entry("clipguard.cli.demo:command", "Audit a clean and a backdoored example."),
     "inspect": Entry("clipguard.cli.inspect:command", "Tell what a checkpoint holds."),
     "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),
@@ -81,5 +84,6 @@ def group() -> None:
     """Scan CLIP checkpoints for backdoors, clean them, and prove both.
 
     Answers go to stdout, messages and progress to stderr. Options can also be set by environment
-    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean and audit in clipguard.toml as well.
+    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean, audit and evaluate in clipguard.toml
+    as well.
     """

@@ -60,12 +60,14 @@ PATH = click.Path(path_type=Path)
 
 model = click.argument("model", required=False, envvar="CLIPGUARD_MODEL")
 
+architecture = click.option(
+    "--arch",
+    metavar="NAME|FILE.json",
+    help="Architecture as open_clip names it, or a configuration file. Default: recognised.",
+)
+
 probing = _stacked(
-    click.option(
-        "--arch",
-        metavar="NAME|FILE.json",
-        help="Architecture as open_clip names it, or a configuration file. Default: recognised.",
-    ),
+    architecture,
     click.option(
         "--labels",
         type=PATH,
@@ -211,5 +213,26 @@ cleaning = _stacked(
         show_default=True,
         metavar="STEPS",
         help="Steps between two states kept in DIR.state for --resume.",
+    ),
+    click.option(
+        "--eval",
+        metavar="SOURCE",
+        help="Data to prove the repair on as well, as in clipguard evaluate --data.",
+    ),
+    click.option(
+        "--max-utility-drop",
+        type=FiniteRange(0, 1),
+        default=0.02,
+        show_default=True,
+        help="Largest fall of accuracy that is accepted, or of recall where pictures have no "
+        "classes that the model knows.",
+    ),
+    click.option(
+        "--layout",
+        type=click.Choice(["open_clip", "hf"]),
+        default="open_clip",
+        show_default=True,
+        help="Names and configuration of the written weights: open_clip's, or Hugging Face's "
+        "CLIPModel.",
     ),
 )

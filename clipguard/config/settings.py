@@ -1,8 +1,9 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
-Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]`` and
-``[audit]`` for one command. The file is searched from the working folder upward to the root of
-the repository, never from the folder of the model: the subject must not set its own exam.
+Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
+``[audit]`` and ``[evaluate]`` for one command. The file is searched from the working folder upward
+to the root of the repository, never from the folder of the model: the subject must not set its own
+exam.
 """
 
 from __future__ import annotations
@@ -45,14 +46,30 @@ _CLEAN = {
     "gradient_checkpointing": "true or false",
     "resume": "true or false",
     "save_every": "integer",
+    "eval": "source",
+    "max_utility_drop": "number",
+    "layout": "name",
 }
-KNOWN: Mapping[str, Mapping[str, str]] = {"scan": _SCAN, "clean": _CLEAN, "audit": _CLEAN}
+_EVALUATE = {
+    **{key: _SCAN[key] for key in ("model", "arch", "labels", "seed", "device")},
+    "data": "source",
+    "trigger": "name or path",
+    "variant": "name",
+    "target": "name",
+}
+KNOWN: Mapping[str, Mapping[str, str]] = {
+    "scan": _SCAN,
+    "clean": _CLEAN,
+    "audit": _CLEAN,
+    "evaluate": _EVALUATE,
+}
 """Command -> key -> kind of value. The keys are those of the command's options."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "path": (str,),
     "name": (str,),
     "name or path": (str,),
+    "source": (str,),
     "integer": (int,),
     "number": (int, float),
     "true or false": (bool,),
@@ -91,7 +108,7 @@ def read(path: Path) -> Settings:
     if path.name == PROJECT:
         tables = tables.get("tool", {}).get("clipguard", {})
     shared = {key: value for key, value in tables.items() if key not in KNOWN}
-    known_anywhere = {**_SCAN, **_CLEAN}
+    known_anywhere = {**_EVALUATE, **_CLEAN}
     _check(shared, known_anywhere, path, extra=tuple(KNOWN))
     values = {}
     for command, known in KNOWN.items():
@@ -151,9 +168,9 @@ def _wrong(path: Path, key: str, kind: str) -> ConfigError:
 
 
 def _resolved(value: Any, kind: str, folder: Path) -> Any:
-    if kind == "path":
+    if kind in {"path", "source"}:
         return str(folder / value)
-    if kind == "name or path" and value.endswith(".json"):
+    if kind == "name or path" and value.endswith((".json", ".toml")):
         return str(folder / value)
     if kind == "source or list of sources":
         sources = [value] if isinstance(value, str) else value

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-SCHEMA_VERSION = "1.0"
+from clipguard.core.measurement import Interval as Interval
+from clipguard.core.measurement import Measurement as Measurement
+from clipguard.core.measurement import Proof as Proof
+from clipguard.core.measurement import StatedAttack as StatedAttack
+
+SCHEMA_VERSION = "1.1"
 
 Scalar = str | int | float | bool | None
 
@@ -108,31 +113,6 @@ class Subject:
     evidence: tuple[str, ...]
     notes: tuple[Note, ...]
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A confidence interval."""
-
-    low: float
-    high: float
-    confidence: float
-    method: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """One figure with what stands behind it.
-
-    ``n`` counts the samples; ``interval`` is None when the figure has no sampling error.
-    """
-
-    name: str
-    value: float | None
-    unit: str
-    n: int
-    interval: Interval | None = None
-    absent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +278,8 @@ class Cleaning:
 
     ``before`` and ``after`` hold the same measurements by name: replayed attack success, agreement
     with the delivered model on held-out pictures, drift. ``trained_on`` and ``held_out`` are the
-    parts of the pairs.
+    parts of the pairs. ``cleaned`` says that the rescan passed and the cost stayed within its
+    limit; ``refused`` why not, empty when it is so.
     """
 
     method: str
@@ -311,6 +292,31 @@ class Cleaning:
     after: tuple[Measurement, ...]
     trained_on: tuple[PairRecord, ...] = ()
     held_out: tuple[PairRecord, ...] = ()
+    proof: Proof | None = None
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a model is good for on the user's data.
+
+    ``classes`` says how the pictures' classes were known, ``labelled`` how many have one;
+    ``utility`` holds zero-shot accuracy and retrieval under CLIP_benchmark's names.
+    """
+
+    subject: Subject
+    seed: int
+    checks: tuple[Check, ...]
+    data: str
+    data_sha256: str
+    pairs: int
+    pictures: int
+    labelled: int
+    classes: str
+    vocabulary: str
+    concepts: int
+    utility: tuple[Measurement, ...]
+    attack: StatedAttack | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,8 +347,9 @@ class Result:
     """The whole answer of one command; every report is rendered from this alone.
 
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
-    written after cleaning; ``findings`` are filled when the file itself is hostile and was not
-    read. ``settings`` are the effective ones, ``origins`` where each came from.
+    written after cleaning; ``evaluation`` says what the file is good for; ``findings`` are filled
+    when the file itself is hostile and was not read. ``settings`` are the effective ones,
+    ``origins`` where each came from.
     """
 
     schema_version: str
@@ -357,6 +364,7 @@ class Result:
     delivered: Scan | None = None
     cleaning: Cleaning | None = None
     repaired: Scan | None = None
+    evaluation: Evaluation | None = None
     exports: tuple[Export, ...] = ()
     findings: tuple[Finding, ...] = ()
     error: Failure | None = None

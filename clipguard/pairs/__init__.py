@@ -47,6 +47,21 @@ def open_pairs(source: Path | FileSpec) -> FilePairs:
     return read_table(path, spec.settings)
 
 
+def open_pictures(source: FileSpec) -> FilePairs:
+    """Pairs as :func:`open_pairs` opens them, or a folder of pictures without any caption.
+
+    Raises:
+        InputError: as there.
+        UsageError: as there.
+    """
+    from clipguard.pairs.folder import has_captions, read_pictures
+
+    path = Path(source.where)
+    if path.is_dir() and not source.settings and not _shards(path) and not has_captions(path):
+        return read_pictures(path)
+    return open_pairs(source)
+
+
 def _shards(path: Path) -> list[Path]:
     """The archives that a path means; none when it is no shard."""
     if path.is_dir():

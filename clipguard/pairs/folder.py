@@ -33,6 +33,13 @@ def read_folder(path: Path) -> FilePairs:
     return pairs
 
 
+def has_captions(path: Path) -> bool:
+    """Whether a folder holds a caption for any of its pictures."""
+    return (path / CAPTIONS).is_file() or any(
+        (path / name).with_suffix(".txt").is_file() for name in _pictures(path)
+    )
+
+
 def read_pictures(path: Path) -> FilePairs:
     """The pictures below ``path`` alone; every caption is empty.
 

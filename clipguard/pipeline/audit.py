@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from clipguard.core import atomic
 from clipguard.core.exits import Exit
@@ -11,7 +12,7 @@ from clipguard.core.results import Outcome, Result
 from clipguard.core.seeds import Seeds
 from clipguard.model.processes import Processes, joined
 from clipguard.pipeline import attempt, frame
-from clipguard.pipeline.clean import export, mend, publish
+from clipguard.pipeline.clean import export, mend, publish, refusal, require_layout
 from clipguard.pipeline.requests import AuditRequest
 from clipguard.pipeline.scan import probe
 
@@ -19,37 +20,44 @@ from clipguard.pipeline.scan import probe
 def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
     """The whole way for one checkpoint, for CI.
 
-    ``request.output`` receives result and report in any case, and weights and ONNX pair only when
-    the model that they hold passed: the delivered one, or the repaired one after its rescan.
+    ``request.output`` receives result and report, and weights and ONNX pair when the model that
+    they hold passed: the delivered one, or the repaired one after its rescan. A repair that did not
+    pass goes to ``OUTPUT.rejected`` with all that is told of it, without the ONNX pair.
 
     Raises:
         ClipguardError: the model could not be read or cleaned, or nothing could be written.
     """
-    atomic.require_vacant(request.output)
+    rejected = request.output.with_name(f"{request.output.name}.rejected")
+    for folder in (request.output, rejected):
+        atomic.require_vacant(folder)
     attempt.require_fresh(request)
     with joined(request.device) as (processes, device):
-        return _audit(replace(request, device=device), processes, progress)
+        return _audit(replace(request, device=device), rejected, processes, progress)
 
 
-def _audit(request: AuditRequest, processes: Processes, progress: Progress) -> Result:
+def _audit(
+    request: AuditRequest, rejected: Path, processes: Processes, progress: Progress
+) -> Result:
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
     parts: dict[str, object] = {"delivered": probed.scan}
     exit_code = frame.gate(probed.scan, request)
     model = probed.model
+    require_layout(request, model)
+    target = request.output
     with atomic.workspace(request.output) as work:
         if probed.measured and probed.scan.verdict.outcome is Outcome.BACKDOORED:
             progress.say(probed.scan.verdict.summary)
             model, repair = mend(request, probed, seeds, work, processes, progress)
             parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired}
-            exit_code = Exit.PASS if repair.cleaning.cleaned else Exit.FINDING
-        if exit_code is Exit.PASS:
-            parts["exports"] = export(model, work, progress, weights=True, onnx=True)
-        else:
-            for file in work.iterdir():
-                file.unlink()  # weights that did not pass are not handed on
+            passed = repair.cleaning.cleaned
+            exit_code = Exit.PASS if passed else refusal(repair.repaired, request)
+            target = request.output if passed else rejected
+        if exit_code is Exit.PASS or target is rejected:
+            onnx = exit_code is Exit.PASS
+            parts["exports"] = export(request, model, work, progress, onnx=onnx)
         result = frame.result("audit", request, exit_code, **parts)
         if processes.main:
-            publish(result, work, request.output)
+            publish(result, work, target)
             attempt.finish(request)
     return result

@@ -16,12 +16,15 @@ from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Cleaning, Export, Measurement, Outcome, Result, Scan
 from clipguard.core.seeds import Seeds
+from clipguard.export.card import write_card, write_record
+from clipguard.export.hugging_face import require_room, write_hugging_face_folder
 from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.openclip import OpenClipModel
 from clipguard.model.processes import Processes, joined
 from clipguard.pairs import supply
 from clipguard.pipeline import attempt, frame
+from clipguard.pipeline.proof import prove, too_costly
 from clipguard.pipeline.requests import CleanRequest
 from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
@@ -41,8 +44,9 @@ class Repair:
 def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     """Repair one checkpoint and prove it.
 
-    Weights, ONNX pair, result and report go to ``request.output``; a repair that fails its own
-    rescan goes to ``OUTPUT.rejected`` without the ONNX pair.
+    Weights, ONNX pair, result, report, record and model card go to ``request.output``; a repair
+    that fails its own rescan or costs more than ``request.max_utility_drop`` goes to
+    ``OUTPUT.rejected`` without the ONNX pair.
 
     Raises:
         ClipguardError: the model could not be read or cleaned, or nothing could be written.
@@ -70,11 +74,12 @@ def _clean(
             where=request.model,
             remedy="--method par needs none",
         )
+    require_layout(request, probed.model)
     with atomic.workspace(request.output) as work:
         student, repair = mend(request, probed, seeds, work, processes, progress)
         accepted = repair.cleaning.cleaned
-        exports = export(student, work, progress, weights=True, onnx=accepted)
-        exit_code = Exit.PASS if accepted else _refusal(repair.repaired, request)
+        exports = export(request, student, work, progress, onnx=accepted)
+        exit_code = Exit.PASS if accepted else refusal(repair.repaired, request)
         result = frame.result(
             "clean",
             request,
@@ -88,6 +93,16 @@ def _clean(
             publish(result, work, request.output if accepted else rejected)
             attempt.finish(request)
     return result
+
+
+def require_layout(request: CleanRequest, model: OpenClipModel) -> None:
+    """Refuse a layout that has no place for the model before any work is done.
+
+    Raises:
+        InputError: it is Hugging Face's, and the model is no plain vision transformer.
+    """
+    if request.layout == "hf":
+        require_room(model.spec)
 
 
 def mend(
@@ -139,18 +154,23 @@ def mend(
         for judged in (model, student)
     )
     supply.tell_skipped(pairs.train, progress)
+    rate = float(outcome.settings["learning_rate"] or 0.0)
+    proof = prove(request, model, student, task, rate, seeds.child("proof"))
     repaired = rescan(request, student, work, seeds, progress)
+    refused = _refused(repaired, after, too_costly(proof), request)
     cleaning = Cleaning(
         method=request.method,
         settings=outcome.settings,
         pairs=pairs.train.id,
-        cleaned=_cleaned(repaired, after, request),
+        cleaned=not refused,
         explanation=outcome.explanation,
         steps=outcome.records,
         before=before,
         after=after,
         trained_on=supply.recorded(pairs.train),
         held_out=supply.recorded(pairs.held_out),
+        proof=proof,
+        refused=refused,
     )
     return student, Repair(cleaning, repaired)
 
@@ -160,19 +180,24 @@ def rescan(
 ) -> Scan:
     """Write the weights and scan the files, with draws that nothing before has seen."""
     progress.say("scanning the repaired model as written, with fresh draws")
-    write_open_clip_folder(model, work)
+    write_weights(request, model, work)
     scan = probe(replace(request, model=str(work), arch=None), seeds.child("audit"), progress).scan
     artifact = replace(scan.subject.artifact, name=request.output.name)
     return replace(scan, subject=replace(scan.subject, artifact=artifact))
 
 
+def write_weights(request: CleanRequest, model: OpenClipModel, work: Path) -> tuple[Export, ...]:
+    """Weights and configuration in the layout that was asked for; the weights come first."""
+    if request.layout == "hf":
+        return write_hugging_face_folder(model, work)
+    return write_open_clip_folder(model, work)
+
+
 def export(
-    model: OpenClipModel, work: Path, progress: Progress, *, weights: bool, onnx: bool
+    request: CleanRequest, model: OpenClipModel, work: Path, progress: Progress, *, onnx: bool
 ) -> tuple[Export, ...]:
     """Write weights and ONNX pair into ``work``; the pair is compared with the torch model."""
-    written: tuple[Export, ...] = ()
-    if weights:
-        written = write_open_clip_folder(model, work)
+    written = write_weights(request, model, work)
     if onnx:
         progress.say("exporting the ONNX pair and comparing it with the torch model")
         written += write_onnx_pair(model, work, source_sha256=written[0].artifact.sha256)
@@ -180,7 +205,10 @@ def export(
 
 
 def publish(result: Result, work: Path, target: Path) -> None:
-    """Add result and report to ``work`` and give everything its final name, whole or not at all."""
+    """Add what is told of the model and give everything its final name, whole or not at all."""
+    if result.cleaning is not None:
+        write_record(result, work)
+        write_card(result, work)
     (work / "result.json").write_bytes(schema.dumps(result))
     (work / "audit.html").write_bytes(render_html(result))
     with atomic.folder(target) as folder:
@@ -188,17 +216,21 @@ def publish(result: Result, work: Path, target: Path) -> None:
             os.replace(file, folder / file.name)
 
 
-def _cleaned(repaired: Scan, after: Sequence[Measurement], request: CleanRequest) -> bool:
-    """Whether the rescan passes and no replayed trigger works any more."""
-    working = [
-        item
-        for item in after
-        if item.name.startswith("attack_success:") and (item.value is None or item.value > LEAST)
-    ]
-    return frame.gate(repaired, request) is Exit.PASS and not working
-
-
-def _refusal(repaired: Scan, request: CleanRequest) -> Exit:
+def refusal(repaired: Scan, request: CleanRequest) -> Exit:
     """1 when the rescan still accuses, else 3: nothing is known to be well."""
     found = repaired.verdict.outcome in {Outcome.BACKDOORED} & set(request.fail_on)
     return Exit.FINDING if found else Exit.INCONCLUSIVE
+
+
+def _refused(
+    repaired: Scan, after: Sequence[Measurement], cost: str, request: CleanRequest
+) -> tuple[str, ...]:
+    """Why the repair is not accepted; empty when it is."""
+    reasons = []
+    if frame.gate(repaired, request) is not Exit.PASS:
+        reasons.append("the repaired model did not pass its own scan")
+    for item in after:
+        working = item.value is None or item.value > LEAST
+        if item.name.startswith("attack_success:") and working:
+            reasons.append(f"{item.name.partition(':')[2]} still works on held-out pictures")
+    return tuple([*reasons, cost] if cost else reasons)

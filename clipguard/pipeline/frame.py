@@ -19,7 +19,7 @@ from clipguard.core.results import (
     Status,
     ToolInfo,
 )
-from clipguard.pipeline.requests import ScanRequest
+from clipguard.pipeline.requests import ModelRequest, ScanRequest
 
 _STATUS: dict[Exit, Status] = {
     Exit.PASS: "pass",
@@ -37,7 +37,7 @@ def gate(scan: Scan, request: ScanRequest) -> Exit:
     return Exit.INCONCLUSIVE if outcome is Outcome.INCONCLUSIVE else Exit.PASS
 
 
-def result(command: str, request: ScanRequest, exit_code: Exit, **parts: object) -> Result:
+def result(command: str, request: ModelRequest, exit_code: Exit, **parts: object) -> Result:
     """A whole result. ``--exit-zero`` reports the status but never gates."""
     return Result(
         schema_version=SCHEMA_VERSION,
@@ -53,7 +53,7 @@ def result(command: str, request: ScanRequest, exit_code: Exit, **parts: object)
     )
 
 
-def failure(command: str, request: ScanRequest, error: ClipguardError) -> Result:
+def failure(command: str, request: ModelRequest, error: ClipguardError) -> Result:
     """The result of a command that could not run, or that met a hostile file."""
     return Result(
         schema_version=SCHEMA_VERSION,

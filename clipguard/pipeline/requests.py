@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from clipguard.cleaning.options import Precision
 from clipguard.core.results import Outcome, Scalar
-from clipguard.pairs.spec import FileSpec, SyntheticSpec
+from clipguard.pairs.spec import FileSpec, SyntheticSpec, expand
+
+Layout = Literal["open_clip", "hf"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanRequest:
-    """One scan.
+class ModelRequest:
+    """What every request about one model holds.
 
     Args:
         model: checkpoint file or folder.
         arch: open_clip architecture name or path of a JSON configuration; None: recognise it.
         labels: file with one concept per line; None: open_clip's ImageNet class names.
-        images: folder of pictures to use as carriers beside none of the synthetic ones.
-        data: sources of image-text pairs to use instead of synthetic ones.
-        carriers: pictures that each trigger is replayed on.
-        budget: upper limit of image forward passes; None: what the rules ask for.
-        prior: probability of a backdoor before looking, in 0..1 exclusive.
-        fail_on: outcomes that make the exit code 1.
         exit_zero: report, but never gate.
         seed: root of every random stream.
         device: torch device.
@@ -34,17 +31,62 @@ class ScanRequest:
     model: str
     arch: str | None = None
     labels: Path | None = None
+    exit_zero: bool = False
+    seed: int = 0
+    device: str = "cpu"
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def inputs(self) -> list[tuple[str, Path]]:
+        """Every file beside the model that is read, with the option that names it."""
+        return [("labels", self.labels)] if self.labels else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateRequest(ModelRequest):
+    """One evaluation.
+
+    Args:
+        data: image-text pairs, or a folder of class folders.
+        trigger: id of a trigger family, FILE.toml or FILE.toml:ID; None: none.
+        variant: which variant of the family; None: its strongest.
+        target: the concept that the trigger is said to lead to; given with a trigger.
+    """
+
+    data: FileSpec
+    trigger: str | None = None
+    variant: str | None = None
+    target: str | None = None
+
+    def inputs(self) -> list[tuple[str, Path]]:
+        """As :meth:`ModelRequest.inputs`."""
+        return [*super().inputs(), *_files("data", self.data)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanRequest(ModelRequest):
+    """One scan.
+
+    Args:
+        images: folder of pictures to use as carriers beside none of the synthetic ones.
+        data: sources of image-text pairs to use instead of synthetic ones.
+        carriers: pictures that each trigger is replayed on.
+        budget: upper limit of image forward passes; None: what the rules ask for.
+        prior: probability of a backdoor before looking, in 0..1 exclusive.
+        fail_on: outcomes that make the exit code 1.
+    """
+
     images: Path | None = None
     data: tuple[FileSpec, ...] = ()
     carriers: int = 96
     budget: int | None = None
     prior: float = 0.1
     fail_on: frozenset[Outcome] = frozenset({Outcome.BACKDOORED})
-    exit_zero: bool = False
-    seed: int = 0
-    device: str = "cpu"
-    settings: Mapping[str, Scalar] = field(default_factory=dict)
-    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def inputs(self) -> list[tuple[str, Path]]:
+        """As :meth:`ModelRequest.inputs`."""
+        images = [("images", self.images)] if self.images else []
+        return [*super().inputs(), *images, *_files("data", *self.data)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +95,7 @@ class CleanRequest(ScanRequest):
 
     Args:
         output: folder to write.
-        method: name of a cleaning method.
+        method: a method of ``rules/cleaning``.
         synthetic: which pairs are made where there is no ``data``, or beside it; None: none
             beside it.
         steps: optimiser steps; None: as the method's settings say.
@@ -63,6 +105,9 @@ class CleanRequest(ScanRequest):
         gradient_checkpointing: compute activations again instead of keeping them.
         resume: go on where a killed run with this output left off.
         save_every: steps between two kept states.
+        eval: data to prove the repair on beside held-out pairs; None: none.
+        max_utility_drop: largest fall of accuracy or recall that is accepted, 0..1.
+        layout: how the weights are named, ``open_clip`` or ``hf``.
     """
 
     output: Path
@@ -75,8 +120,19 @@ class CleanRequest(ScanRequest):
     gradient_checkpointing: bool = False
     resume: bool = False
     save_every: int = 25
+    eval: FileSpec | None = None
+    max_utility_drop: float = 0.02
+    layout: Layout = "open_clip"
+
+    def inputs(self) -> list[tuple[str, Path]]:
+        """As :meth:`ModelRequest.inputs`."""
+        return [*super().inputs(), *(_files("eval", self.eval) if self.eval else [])]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRequest(CleanRequest):
     """Scan, clean when needed, export, rescan, report, gate."""
+
+
+def _files(option: str, *specs: FileSpec) -> list[tuple[str, Path]]:
+    return [(option, Path(path)) for spec in specs for path in expand(spec.where)]

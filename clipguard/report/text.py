@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from clipguard.core.results import Result, Scan
+from clipguard.core.measurement import Measurement, Proof
+from clipguard.core.results import Evaluation, Result, Scan
 from clipguard.core.text import printable
 from clipguard.report import figures, words
 
@@ -22,6 +23,8 @@ def render_text(result: Result) -> str:
         lines += _wrap("finding", f"{finding.severity.value}: {finding.what}", most=2)
     if result.delivered is not None:
         lines += _judgement(result.delivered)
+    if result.evaluation is not None:
+        lines += _evaluation(result.evaluation)
     if result.cleaning is not None:
         lines += _repair(result)
     introduction, items = words.uncovered(result)
@@ -66,7 +69,43 @@ def _repair(result: Result) -> list[str]:
                 f"{figures.measurement(after[item.name])}"
             )
             lines += _wrap("", change, most=1)
+    return lines + (_proof(cleaning.proof) if cleaning.proof is not None else [])
+
+
+def _proof(proof: Proof) -> list[str]:
+    told = (
+        f"{figures.words(proof.judged_by)} fell by {figures.measurement(proof.loss)}, "
+        f"at most {figures.percent(proof.limit)} may be lost"
+    )
+    lines = _wrap("cost", told, most=1)
+    if proof.rebound is not None:
+        worst = max(proof.rebound.points, key=lambda point: point.success.value or 0.0)
+        told = (
+            f"attack success at most {figures.measurement(worst.success)} within "
+            f"{proof.rebound.points[-1].step} steps of benign fine-tuning"
+        )
+        lines += _wrap("rebound", told, most=1)
     return lines
+
+
+def _evaluation(evaluation: Evaluation) -> list[str]:
+    lines = _wrap("classes", evaluation.classes, most=1)
+    for index, item in enumerate(evaluation.utility):
+        lines += _wrap("utility" if index == 0 else "", _figure(item), most=1)
+    stated = evaluation.attack
+    if stated is not None:
+        lines += _wrap("trigger", f"{stated.trigger} ({stated.variant}) -> {stated.target}", most=1)
+        for item in stated.measurements:
+            lines += _wrap("", _figure(item), most=1)
+    return lines
+
+
+def _figure(item: Measurement) -> str:
+    told = f"{item.name:<27}{figures.measurement(item)}"
+    if item.interval is None:
+        return told
+    low, high = figures.percent(item.interval.low), figures.percent(item.interval.high)
+    return f"{told} ({low} to {high}, n = {item.n})"
 
 
 def _wrap(label: str | None, text: str, *, most: int) -> list[str]:

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from clipguard.core.exits import Exit
-from clipguard.core.results import Outcome, Result, Scan
+from clipguard.core.results import CheckState, Evaluation, Outcome, Result, Scan
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,15 @@ OUTCOMES = {
 }
 REFUSED = Word("Refused", "\u2298", "alarm")
 NOT_RUN = Word("Could not run", "!", "caution")
+MEASURED = Word("Measured", "=", "calm")
+NOT_MEASURED = Word("Not measured", "?", "caution")
 
-_REPORTS = {"scan": "Scan report", "clean": "Repair report", "audit": "Audit report"}
+_REPORTS = {
+    "scan": "Scan report",
+    "clean": "Repair report",
+    "audit": "Audit report",
+    "evaluate": "Evaluation",
+}
 
 
 def heading(result: Result) -> str:
@@ -39,6 +46,8 @@ def verdict(result: Result) -> Word:
     """The verdict on the delivered file; without a scan, why there is none."""
     if result.delivered is not None:
         return outcome(result.delivered)
+    if result.evaluation is not None:
+        return MEASURED if result.complete else NOT_MEASURED
     return REFUSED if result.exit_code == Exit.INCONCLUSIVE or result.findings else NOT_RUN
 
 
@@ -53,6 +62,8 @@ def lead(result: Result) -> str:
         return result.delivered.verdict.summary
     if result.error is not None:
         return _sentence(result.error.message)
+    if result.evaluation is not None:
+        return _measured(result.evaluation)
     return "The file was not read further."
 
 
@@ -60,6 +71,8 @@ def subject_name(result: Result) -> str:
     """Name of the file that this is about."""
     if result.delivered is not None:
         return result.delivered.subject.artifact.name
+    if result.evaluation is not None:
+        return result.evaluation.subject.artifact.name
     named = result.settings.get("model")
     return str(named) if named else "the given file"
 
@@ -76,6 +89,11 @@ def next_step(result: Result) -> str:
     """What to do now."""
     if result.error is not None:
         return _sentence(result.error.remedy) or "Correct the input and run the command again."
+    if result.evaluation is not None:
+        return (
+            "A trigger that does nothing here may still work in another form or place; "
+            "clipguard scan looks for triggers."
+        )
     if result.delivered is None:
         return "Do not load this file. Ask its source for a safetensors file."
     if result.cleaning is not None:
@@ -104,6 +122,8 @@ _AFTER_SCAN = {
 
 def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
     """What this run says nothing about: an introduction, empty for a whole scan, and the list."""
+    if result.evaluation is not None:
+        return "Backdoors: an evaluation looks for none beyond the trigger that it is given.", ()
     if result.delivered is None:
         return "Everything: the model was not probed. Nothing is said about it.", ()
     if result.delivered.replay is None:
@@ -114,6 +134,15 @@ def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
     return "", result.delivered.verdict.not_covered
 
 
+def _measured(evaluation: Evaluation) -> str:
+    told = (
+        f"{evaluation.pictures} pictures of {evaluation.data}, {evaluation.labelled} of them with "
+        f"a class, against {evaluation.concepts} concepts ({evaluation.vocabulary})."
+    )
+    broken = next((check for check in evaluation.checks if check.state is CheckState.FAILED), None)
+    return f"{told} Note: {broken.reason}." if broken else told
+
+
 def _after_cleaning(result: Result) -> str:
     repaired = result.repaired
     if (
@@ -122,9 +151,10 @@ def _after_cleaning(result: Result) -> str:
         or repaired is None
         or repaired.verdict.outcome is not Outcome.NO_EVIDENCE
     ):
+        why = "; ".join(result.cleaning.refused) if result.cleaning else ""
         return (
-            "Use neither the delivered nor the written file: the model was not cleaned. Try "
-            "another method or your own pairs (--data), or go back to a source you trust."
+            f"Use neither the delivered nor the written file: {why or 'the model was not cleaned'}."
+            " Try another method or your own pairs (--data), or go back to a source you trust."
         )
     return (
         "Use the repaired files listed in this report, not the delivered one, after you have "

@@ -149,8 +149,6 @@ def test_sources_that_share_a_picture_are_told_apart(home, tmp_path):
     write_pairs(SyntheticPairs(2, 8), tmp_path / "other", SIZE)
     evaluation = open_pairs(tmp_path / "other/pairs.csv")
     require_apart(open_pairs(home / "table/pairs.csv"), evaluation, SIZE)
-    with pytest.raises(
-        InputError, match=r"8 of 200 pictures .*00000\.tar sample 1 is row 1"
-    ) as it:
+    with pytest.raises(InputError, match=r"8 of 200 pictures .*00000\.tar sample 1 is row 1") as it:
         require_apart(open_pairs(home / "shards"), evaluation, SIZE)
     assert it.value.code == "data.overlap"

@@ -14,7 +14,9 @@ from clipguard.core.results import Outcome
 
 MODEL = Path(str(resources.examples("backdoored", "model.pt")))
 FILES = {
+    "README.md",
     "audit.html",
+    "cleaning.json",
     "open_clip_config.json",
     "open_clip_model.safetensors",
     "result.json",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from clipguard.core.measurement import Change, Rebound, ReboundPoint
 from clipguard.core.results import (
     SCHEMA_VERSION,
     Artifact,
@@ -20,6 +21,7 @@ from clipguard.core.results import (
     Demonstration,
     DosePoint,
     Environment,
+    Evaluation,
     Export,
     Failure,
     FamilyResult,
@@ -29,11 +31,13 @@ from clipguard.core.results import (
     Note,
     Outcome,
     Picture,
+    Proof,
     Reason,
     Replay,
     Result,
     Scan,
     Severity,
+    StatedAttack,
     StepRecord,
     Subject,
     ToolInfo,
@@ -249,8 +253,78 @@ def scan(outcome: Outcome, *, name: str = "model.pt", digest: str = "4f1c9a") ->
     )
 
 
+def proof() -> Proof:
+    before, after = fraction("acc1", 0.81, 300), fraction("acc1", 0.80, 300)
+    gone = Measurement(
+        name="target_recall:banana",
+        value=None,
+        unit="fraction",
+        n=0,
+        absent="no picture is of the target",
+    )
+    return Proof(
+        changes=(
+            Change(
+                data="held-out pairs",
+                name="acc1",
+                before=before,
+                after=after,
+                difference=replace(before, value=-0.01),
+            ),
+            Change(data="held-out pairs", name=gone.name, before=gone, after=gone, difference=gone),
+        ),
+        judged_by="acc1 on held-out pairs",
+        loss=replace(before, name="utility_drop", value=0.01),
+        limit=0.02,
+        digests={"held-out pairs": "ab" * 32},
+        rebound=Rebound(
+            learning_rate=1e-4,
+            batch=48,
+            points=tuple(
+                ReboundPoint(
+                    step=step,
+                    success=fraction("attack_success", step / 2000),
+                    worst="vertical-stripe-patch -> banana",
+                    agreement=1 - step / 1000,
+                )
+                for step in (0, 25, 50)
+            ),
+        ),
+    )
+
+
+def evaluation() -> Evaluation:
+    return Evaluation(
+        subject=subject(),
+        seed=0,
+        checks=checks(),
+        data="folder:400:0123abcd",
+        data_sha256="cd" * 32,
+        pairs=400,
+        pictures=400,
+        labelled=320,
+        classes="captions that name one label alone",
+        vocabulary="labels.txt",
+        concepts=10,
+        utility=(fraction("acc1", 0.71), fraction("text_retrieval_recall@1", None)),
+        attack=StatedAttack(
+            trigger="vertical-stripe-patch",
+            title=TITLES[0],
+            variant="side=0.14",
+            target="banana",
+            measurements=(
+                fraction("attack_success", 0.94),
+                fraction("base_rate", 0.01),
+                fraction("poisoned_accuracy", 0.02),
+            ),
+        ),
+    )
+
+
 def cleaning(*, cleaned: bool = True) -> Cleaning:
     return Cleaning(
+        proof=proof(),
+        refused=() if cleaned else ("the rescan still finds the trigger",),
         method="guided",
         settings={"learning_rate": 3e-5, "steps": 120, "batch": 32, "tau": 2.15, "augment": True},
         pairs="synthetic pairs, 2000",
@@ -392,6 +466,7 @@ def shapes() -> dict[str, Result]:
             cleaning=cleaning(cleaned=False),
             repaired=scan(Outcome.BACKDOORED, name="open_clip_model.safetensors"),
         ),
+        "evaluation": result("evaluate", evaluation=evaluation()),
         "audit_without_repair": result(
             "audit", delivered=scan(Outcome.NO_EVIDENCE), exports=exports()
         ),
