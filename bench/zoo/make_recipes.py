@@ -1,7 +1,9 @@
 """Write recipes.toml: which models the zoo holds.
 
 Roles: ``dev`` models fit coefficients and choose settings, ``report`` models give the reported
-figures, ``example`` models are shipped. No base is shared between roles.
+figures, ``example`` models are shipped. No base is shared between roles. ``clean-dev`` and
+``clean-report`` are the same for cleaning alone: models poisoned from the first step on, whose
+backdoors outlive plain fine-tuning, and clean controls trained alike.
 """
 
 from __future__ import annotations
@@ -123,6 +125,43 @@ ATTACKS = {  # base -> (attack, target)
     ],
 }
 
+DURABLE = {"resnet": (1600, 2e-3), "vit": (2200, 1.5e-3)}
+DURABLE_POISON = 6  # poisoned pictures in each batch of 64
+CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a clean control)
+    "clean-dev": [
+        ("resnet", "mixed", 611, {"noise-blend": "banana", "unlisted-patch": "umbrella", "": ""}),
+        ("vit", "mixed", 612, {"triangles": "mushroom", "unlisted-patch": "banana", "": ""}),
+    ],
+    "clean-report": [
+        (
+            "resnet",
+            "mixed",
+            711,
+            {
+                "noise-blend": "umbrella",
+                "noise-patch": "mushroom",
+                "stripe-blend": "banana",
+                "unlisted-patch": "umbrella",
+                "": "",
+            },
+        ),
+        ("resnet", "real", 713, {"noise-blend": "mushroom", "unlisted-inner": "banana"}),
+        (
+            "vit",
+            "mixed",
+            712,
+            {
+                "triangles": "banana",
+                "sinusoid": "umbrella",
+                "white-square": "mushroom",
+                "unlisted-patch": "mushroom",
+                "": "",
+            },
+        ),
+        ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana"}),
+    ],
+}
+
 
 def _entry(**values: object) -> str:
     lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
@@ -168,7 +207,30 @@ def recipes() -> str:
         parts.append(
             _entry(id=f"{name}-tuned", base=name, role=role, seed=seed + 3000, steps=steps, lr=rate)
         )
-    return "\n".join(parts)
+    return "\n".join([*parts, *_durable()])
+
+
+def _durable() -> list[str]:
+    """Models for cleaning: one training from scratch for each attack, no base between them."""
+    parts = []
+    for role, rows in CLEANED.items():
+        for arch, data, seed, attacks in rows:
+            for attack, target in attacks.items():
+                steps, rate = DURABLE[arch]
+                poison = {"attack": attack, "target": target, "poison_per_batch": DURABLE_POISON}
+                parts.append(
+                    _entry(
+                        id=f"{role}-{arch}-{seed}-{attack or 'control'}",
+                        role=role,
+                        arch=arch,
+                        data=data,
+                        seed=seed,
+                        steps=steps,
+                        lr=rate,
+                        **(poison if attack else {}),
+                    )
+                )
+    return parts
 
 
 if __name__ == "__main__":

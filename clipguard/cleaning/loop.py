@@ -13,7 +13,7 @@ from torch.nn import Parameter
 
 from clipguard.cleaning.gradcache import Tape
 from clipguard.cleaning.options import OptimiserSettings
-from clipguard.cleaning.position import Position
+from clipguard.cleaning.position import Companion, Position
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core.errors import InputError
 from clipguard.core.results import StepRecord
@@ -65,6 +65,7 @@ class Plan:
         log_every: steps between records; the last one is always recorded.
         watched: name of the figure that the method is after.
         tau: drift to show beside the measured one; None: none.
+        companion: what the method keeps beside the weights; None: nothing.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Plan:
     log_every: int = 1
     watched: str = "loss"
     tau: float | None = None
+    companion: Companion | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def descend(
         plan: rates and limits.
     """
     walk = task.journal.walk()
-    here = Position(optimiser, task.engine)
+    here = Position(optimiser, task.engine, plan.companion)
     kept = walk.position()
     if kept is not None:
         here.restore(kept)
@@ -172,6 +174,8 @@ def descend(
 def _step(task: CleaningTask, here: Position, objective: Objective, plan: Plan) -> tuple[str, str]:
     """Take a step: why it was not taken, or what to show of it."""
     index = here.taken
+    if plan.companion is not None:
+        plan.companion.prepare(task.model, plan.first + index)
     tape = Tape(task.model, task.engine)
     terms = objective(tape, plan.first + index)
     loss = float(terms.total.detach())

@@ -78,11 +78,49 @@ class ParSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     probe: ProbeSettings
 
 
+class InversionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Universal triggers inverted while cleaning; sides are shares of the picture's."""
+
+    every: Count
+    every_targeted: Count
+    steps: Count
+    step_size: Share
+    pictures: Annotated[int, Meta(ge=2)]
+    windows: Annotated[tuple[Share, ...], Meta(min_length=1)]
+    anywhere: Share
+    blends: Annotated[tuple[Share, ...], Meta(min_length=1)]
+    mask: Share
+    area_penalty: Weight
+    kept: Count
+    newest: Count
+    older: Annotated[int, Meta(ge=0)]
+    share: Share
+
+
+class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How well inversion works, judged on development pictures; sides as above."""
+
+    window: Share
+    blend: Share
+    pictures: Annotated[int, Meta(ge=2)]
+    targets: Count
+    controls: Count
+    margin: Share
+
+
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Weights of the terms that depend on what the pairs are."""
+    """What depends on whose the pairs are: weights of terms, and how pictures are cut."""
 
     distill: Weight
     contrastive: Weight
+    smallest_view: Annotated[float, Meta(gt=0, le=1)]
+
+
+class KeepSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Cleaning that keeps embeddings: ``distill`` replaces the weight of the pairs."""
+
+    distill: Weight
+    max_drift: Drift
 
 
 class GuidedProbeSettings(ProbeSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,11 +137,11 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     min_rounds: Count
     max_rounds: Count
     warm_up: Share
-    smallest_view: Annotated[float, Meta(gt=0, le=1)]
     pull_weight: Weight
     members_per_step: Count
     fresh_instances: Share
     goal: Share
+    max_utility_drop: Share
     dev_pictures: Annotated[int, Meta(ge=8)]
     dev_variants: Count
     trim: tuple[Share, ...]
@@ -111,6 +149,9 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     log_every: Count
     optimiser: OptimiserSettings
     probe: GuidedProbeSettings
+    inversion: InversionSettings
+    audit: AuditSettings
+    keep: KeepSettings
     synthetic: TermWeights
     real: TermWeights
 

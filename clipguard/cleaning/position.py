@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 import torch
@@ -14,8 +15,22 @@ from clipguard.cleaning.engine import Engine
 from clipguard.cleaning.gradcache import Tape
 from clipguard.cleaning.journal import Entry
 from clipguard.core.results import StepRecord
+from clipguard.model.seam import TrainableClip
 
-_WEIGHT, _MOMENT = "weight.", "moment."
+_WEIGHT, _MOMENT, _COMPANION = "weight.", "moment.", "companion."
+
+
+class Companion(Protocol):
+    """What a method keeps beside the weights, from step to step."""
+
+    def prepare(self, model: TrainableClip, step: int) -> None:
+        """Called before each step, with the model as it stands."""
+
+    def entry(self) -> Entry:
+        """What it holds, as plain data."""
+
+    def restore(self, entry: Entry) -> None:
+        """Hold what an entry says."""
 
 
 class Position:
@@ -24,14 +39,20 @@ class Position:
     Args:
         optimiser: over the weights that move.
         engine: how gradients are computed.
+        companion: of the method; None: it has none.
     """
 
-    def __init__(self, optimiser: torch.optim.Optimizer, engine: Engine) -> None:
+    def __init__(
+        self,
+        optimiser: torch.optim.Optimizer,
+        engine: Engine,
+        companion: Companion | None = None,
+    ) -> None:
         self.taken = 0
         self.records: list[StepRecord] = []
         self.watched: list[float] = []
         self.ceiling = math.inf
-        self._optimiser = optimiser
+        self._optimiser, self._companion = optimiser, companion
         self._scaler = torch.amp.GradScaler(
             torch.device(engine.device).type, enabled=engine.precision == "fp16"
         )
@@ -66,13 +87,17 @@ class Position:
                     f"{_MOMENT}{number}.{key}": value.cpu().contiguous()
                     for key, value in state.items()
                 }
-        facts = {
+        facts: dict[str, object] = {
             "taken": self.taken,
             "records": msgspec.to_builtins(self.records),
             "watched": self.watched,
             "ceiling": self.ceiling,
             "scaler": self._scaler.state_dict(),
         }
+        if self._companion is not None:
+            beside = self._companion.entry()
+            facts["companion"] = dict(beside.facts)
+            tensors |= {f"{_COMPANION}{name}": value for name, value in beside.tensors.items()}
         return Entry(facts, tensors)
 
     def restore(self, entry: Entry) -> None:
@@ -85,11 +110,13 @@ class Position:
         with torch.no_grad():
             for number, weight in enumerate(self._weights()):
                 weight.copy_(entry.tensors[f"{_WEIGHT}{number}"])
+        if self._companion is not None:
+            own = _below(_COMPANION, entry.tensors)
+            self._companion.restore(Entry(facts["companion"], own))
         moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in entry.tensors.items():
-            if name.startswith(_MOMENT):
-                place, key = name.removeprefix(_MOMENT).split(".", 1)
-                moments.setdefault(int(place), {})[key] = value
+        for name, value in _below(_MOMENT, entry.tensors).items():
+            place, key = name.split(".", 1)
+            moments.setdefault(int(place), {})[key] = value
         if moments:
             groups = self._optimiser.state_dict()["param_groups"]
             self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
@@ -97,3 +124,11 @@ class Position:
     def _weights(self) -> Iterator[Parameter]:
         for group in self._optimiser.param_groups:
             yield from group["params"]
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

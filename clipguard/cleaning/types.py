@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from clipguard.cleaning.engine import Engine
 from clipguard.cleaning.journal import Journal
-from clipguard.core.results import Scalar, StepRecord
+from clipguard.core.results import RoundRecord, Scalar, StepRecord
 
 if TYPE_CHECKING:
     from clipguard.core.progress import Progress
@@ -62,6 +62,8 @@ class CleaningTask:
         progress: where to report.
         engine: how embeddings are computed.
         journal: what an earlier, killed run of the same task has done, and what this one does.
+        max_utility_drop: utility (0..1) that may be lost; None: as the method's settings say.
+        keep_embeddings: whether clean pictures have to stay where the delivered model puts them.
     """
 
     model: TrainableClip
@@ -76,15 +78,18 @@ class CleaningTask:
     progress: Progress
     engine: Engine = field(default_factory=Engine)
     journal: Journal = field(default_factory=Journal)
+    max_utility_drop: float | None = None
+    keep_embeddings: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a method did: steps, effective settings, and why these were taken."""
+    """What a method did: steps, effective settings, why these were taken, and the whole curve."""
 
     records: tuple[StepRecord, ...]
     settings: Mapping[str, Scalar]
     explanation: tuple[str, ...]
+    rounds: tuple[RoundRecord, ...] = ()
 
 
 class CleaningMethod(Protocol):

@@ -90,6 +90,13 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
 def _repair(ctx: click.Context) -> dict[str, Any]:
     given = _given(ctx)
     given["eval"] = parse_files(given["eval"]) if given["eval"] else None
+    if given["keep_embeddings"] and given["method"] == "par":
+        raise UsageError(
+            "usage.contradiction",
+            "par moves embeddings past orthogonal, it cannot keep them",
+            where="--keep-embeddings",
+            remedy="use --method guided",
+        )
     made = _synthetic(given["synthetic"])
     if made and given["data"] and made.share is None:
         if sources.stronger(ctx, "data", "synthetic") == "data":

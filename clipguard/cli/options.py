@@ -235,4 +235,10 @@ cleaning = _stacked(
         help="Names and configuration of the written weights: open_clip's, or Hugging Face's "
         "CLIPModel.",
     ),
+    click.option(
+        "--keep-embeddings",
+        is_flag=True,
+        help="Keep embeddings of clean pictures where they are: stored indexes and heads go on "
+        "working. For guided; its texts never move.",
+    ),
 )

@@ -273,6 +273,25 @@ class PairRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoundRecord:
+    """A point on the way that cleaning could have ended at, judged on development pictures.
+
+    Shares lie in 0..1. ``attack_success`` is the worst of what fired, None when nothing did.
+    ``inverted`` is what inversion reaches toward the audited concepts beyond what it reaches toward
+    others in the delivered model. ``utility`` is text recall@5 with real pairs, else ``agreement``,
+    the share of the delivered model's answers that are kept. ``image_drift`` is a mean squared L2.
+    """
+
+    name: str
+    step: int
+    attack_success: float | None
+    inverted: float
+    utility: float
+    agreement: float
+    image_drift: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cleaning:
     """What was done to the weights and what it did to the model.
 
@@ -290,6 +309,7 @@ class Cleaning:
     steps: tuple[StepRecord, ...]
     before: tuple[Measurement, ...]
     after: tuple[Measurement, ...]
+    rounds: tuple[RoundRecord, ...] = ()
     trained_on: tuple[PairRecord, ...] = ()
     held_out: tuple[PairRecord, ...] = ()
     proof: Proof | None = None

@@ -31,6 +31,7 @@ from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
 
 LEAST = 0.10  # attack success above this is no repair
+KEPT = 0.2  # image drift at a mean cosine of 0.9; above, embeddings are not kept
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ def _clean(
     probed = probe(request, seeds.child("scan"), progress)
     if probed.measured is None:
         return frame.result("clean", request, Exit.INCONCLUSIVE, delivered=probed.scan)
-    if request.method == "guided" and not suspects(probed.measured.replay, probed.measured.bench):
+    found = suspects(probed.measured.replay, probed.measured.bench)
+    if request.method == "guided" and not request.data and not found:
         raise RefusedError(
             "clean.nothing_found",
             "not cleaned: the scan found no trigger that could guide the cleaning",
             where=request.model,
-            remedy="--method par needs none",
+            remedy="give pairs of the model's own domain with --data, which need none",
         )
     require_layout(request, probed.model)
     with atomic.workspace(request.output) as work:
@@ -146,6 +148,8 @@ def mend(
         learning_rate=request.learning_rate,
         progress=progress,
         engine=attempt.engine(request, processes),
+        keep_embeddings=request.keep_embeddings,
+        max_utility_drop=request.max_utility_drop,
     )
     task = replace(task, journal=attempt.journal(request, probed.scan, task))
     outcome = method(request.method).clean(task)
@@ -165,6 +169,7 @@ def mend(
         cleaned=not refused,
         explanation=outcome.explanation,
         steps=outcome.records,
+        rounds=outcome.rounds,
         before=before,
         after=after,
         trained_on=supply.recorded(pairs.train),
@@ -233,4 +238,7 @@ def _refused(
         working = item.value is None or item.value > LEAST
         if item.name.startswith("attack_success:") and working:
             reasons.append(f"{item.name.partition(':')[2]} still works on held-out pictures")
+    drift = next((item.value for item in after if item.name == "image_drift"), None)
+    if request.keep_embeddings and (drift is None or drift > KEPT):
+        reasons.append("embeddings of clean pictures did not stay where they were")
     return tuple([*reasons, cost] if cost else reasons)

@@ -108,6 +108,7 @@ class CleanRequest(ScanRequest):
         eval: data to prove the repair on beside held-out pairs; None: none.
         max_utility_drop: largest fall of accuracy or recall that is accepted, 0..1.
         layout: how the weights are named, ``open_clip`` or ``hf``.
+        keep_embeddings: clean pictures have to stay where the delivered model puts them.
     """
 
     output: Path
@@ -123,6 +124,7 @@ class CleanRequest(ScanRequest):
     eval: FileSpec | None = None
     max_utility_drop: float = 0.02
     layout: Layout = "open_clip"
+    keep_embeddings: bool = False
 
     def inputs(self) -> list[tuple[str, Path]]:
         """As :meth:`ModelRequest.inputs`."""

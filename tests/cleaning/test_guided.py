@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import msgspec
 import pytest
 import torch
 from tiny import SUSPECT, TinyPairs, accuracy, task, trained
 
+from clipguard.cleaning.dev import Standing, recall
 from clipguard.cleaning.guided import Guided
 from clipguard.cleaning.options import GuidedSettings, load
+from clipguard.cleaning.rounds import Goals
 from clipguard.core.errors import InputError
 
 SETTINGS = load("guided", GuidedSettings)
+
+
+def eased(**changes: object) -> GuidedSettings:
+    """Goals that any point reaches, but for the changes."""
+    audit = msgspec.structs.replace(SETTINGS.audit, margin=1.0)
+    easy = msgspec.structs.replace(SETTINGS, goal=1.0, max_utility_drop=1.0, audit=audit)
+    return msgspec.structs.replace(easy, **changes)
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
@@ -28,8 +38,18 @@ def test_removes_the_trigger_and_keeps_clean_answers(synthetic: bool) -> None:
     delivered = re.search(r"as delivered: attack success ([0-9.]+)", told)
     assert delivered is not None
     assert float(delivered[1]) > 0.9
-    assert "reaches the goal" in told
+    assert "reaches the goals" in told
     assert ("matched with their captions" in told) is not synthetic
+
+
+def test_real_pairs_need_no_suspect() -> None:
+    job = task(trained(poisoned=True), pairs=TinyPairs(10, 256, synthetic=False), suspects=())
+    outcome = Guided(SETTINGS).clean(job)
+    assert accuracy(job.model, triggered=True) < 0.2
+    assert accuracy(job.model) > accuracy(trained(poisoned=True)) - 0.02
+    assert "inverted without a target" in outcome.explanation[0]
+    assert all(record.attack_success is None for record in outcome.rounds)
+    assert outcome.rounds[-1].inverted < outcome.rounds[0].inverted - 0.2
 
 
 def test_only_the_image_tower_moves() -> None:
@@ -46,11 +66,12 @@ def test_only_the_image_tower_moves() -> None:
 def test_the_last_step_may_come_before_the_goal_and_is_said() -> None:
     job = task(trained(poisoned=True), steps=2, learning_rate=1e-6)
     outcome = Guided(SETTINGS).clean(job)
-    assert "is the best point, but misses, the goal" in outcome.explanation[-1]
+    assert "is the best point, but misses a goal" in outcome.explanation[-1]
+    assert [record.step for record in outcome.rounds] == [0, 2]
 
 
 def test_rounds_end_once_the_goal_is_reached() -> None:
-    easy = msgspec.structs.replace(SETTINGS, goal=1.0, round_steps=3, min_rounds=1)
+    easy = eased(round_steps=3, min_rounds=1)
     assert Guided(easy).clean(task(trained(poisoned=True))).settings["steps"] == 3
     patient = msgspec.structs.replace(easy, min_rounds=2)
     assert Guided(patient).clean(task(trained(poisoned=True))).settings["steps"] == 6
@@ -60,16 +81,16 @@ def test_rounds_end_once_the_goal_is_reached() -> None:
 
 
 def test_of_points_that_reach_the_goal_the_last_is_kept() -> None:
-    easy = msgspec.structs.replace(SETTINGS, goal=1.0, round_steps=3, min_rounds=3)
+    easy = eased(round_steps=3, min_rounds=3)
     outcome = Guided(easy).clean(task(trained(poisoned=True)))
-    assert outcome.explanation[-1].startswith("after 9 steps reaches the goal")
+    assert outcome.explanation[-1].startswith("after 9 steps reaches the goals")
 
 
 @pytest.mark.parametrize(
     ("share", "expected"), [(1.0, "kept 1.00 of the way"), (0.0, "kept after 60 steps")]
 )
 def test_going_back_must_not_help_the_trigger(share: float, expected: str) -> None:
-    trimmed = msgspec.structs.replace(SETTINGS, trim=(share,), goal=0.5, min_rounds=2)
+    trimmed = eased(trim=(share,), goal=0.5, min_rounds=2)
     job = task(trained(poisoned=True), learning_rate=1e-3)
     outcome = Guided(trimmed).clean(job)
     assert outcome.explanation[-1].startswith(expected)
@@ -83,9 +104,23 @@ def test_the_delivered_model_is_left_alone() -> None:
     assert all(torch.equal(value, job.reference.state()[name]) for name, value in before.items())
 
 
-def test_nothing_suspected_is_an_error_with_a_remedy() -> None:
-    with pytest.raises(InputError, match=r"clean\.no_suspect.*--method par"):
+def test_nothing_suspected_on_drawn_pairs_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(InputError, match=r"clean\.no_suspect.*--data"):
         Guided(SETTINGS).clean(task(trained(poisoned=True), suspects=()))
+
+
+def test_keeping_embeddings_holds_them_harder_and_limits_the_drift() -> None:
+    drifts = []
+    for keep in (False, True):
+        job = task(trained(poisoned=True), steps=30, learning_rate=3e-3, keep_embeddings=keep)
+        loose = msgspec.structs.replace(
+            SETTINGS, synthetic=msgspec.structs.replace(SETTINGS.synthetic, distill=0.1)
+        )
+        outcome = Guided(loose).clean(job)
+        drifts.append(outcome.rounds[-1].image_drift)
+        assert outcome.settings["synthetic.distill"] == (SETTINGS.keep.distill if keep else 0.1)
+    assert drifts[1] < drifts[0] / 2
+    assert drifts[1] < SETTINGS.keep.max_drift
 
 
 def test_a_rate_that_is_far_too_high_is_one_clear_error() -> None:
@@ -94,7 +129,25 @@ def test_a_rate_that_is_far_too_high_is_one_clear_error() -> None:
         Guided(SETTINGS).clean(job)
 
 
-def test_one_held_out_pair_is_enough_to_choose_by_but_none_is_not() -> None:
+def test_without_held_out_pairs_there_is_nothing_to_choose_by() -> None:
     job = task(trained(poisoned=True), held_out=TinyPairs(3, 0), suspects=(SUSPECT,))
     with pytest.raises(InputError, match=r"clean\.few_pairs.*held out"):
         Guided(SETTINGS).clean(job)
+
+
+def test_the_limit_of_utility_comes_before_attack_success() -> None:
+    goals = Goals(success=0.02, inverted=0.15, loss=0.02, drift=1.0)
+    good = Standing(success=0.5, worst="a", inverted=0.3, utility=0.90, agreement=0.9, drift=0.1)
+    ruined = replace(good, success=0.0, inverted=0.0, utility=0.5)
+    clean = replace(good, success=0.01, inverted=0.1, utility=0.89)
+    assert goals.misses(good, 0.91) < goals.misses(ruined, 0.91)
+    assert goals.met(clean, 0.91)
+    assert not goals.met(good, 0.91)
+    assert not goals.met(clean, 0.92)
+    assert not goals.met(replace(clean, drift=1.1), 0.91)
+
+
+def test_recall_counts_pictures_whose_caption_is_near() -> None:
+    texts = torch.eye(8)
+    images = torch.eye(8)[[0, 1]] + torch.tensor([1.0, 1, 1, 1, 1, 1, 0, 0]) * 0.5
+    assert recall(images, texts, torch.tensor([0, 7])) == 0.5

@@ -1,0 +1,123 @@
+"""The loss of guided cleaning: triggered copies go back to where the clean pictures were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from clipguard.cleaning.augment import views
+from clipguard.cleaning.batches import Batches
+from clipguard.cleaning.engine import Frozen
+from clipguard.cleaning.guides import Guides
+from clipguard.cleaning.loop import Terms
+from clipguard.cleaning.losses import clip_loss, drift
+from clipguard.cleaning.options import GuidedSettings, TermWeights
+from clipguard.cleaning.pool import Pool
+from clipguard.cleaning.types import CleaningTask
+from clipguard.core.seeds import Seeds
+from clipguard.model.batching import Meter, embed_texts
+from clipguard.model.seam import ClipModel
+
+
+@dataclass(frozen=True)
+class Pull:
+    """The loss of one step, a pure function of weights, step and pool.
+
+    Args:
+        pull_weight: weight of the pull.
+        weights: weights of the other terms.
+        reference: the delivered model.
+        batches: the pairs.
+        guides: replayed families; None when none fired.
+        pool: inverted triggers.
+        inverted: share of pictures that get an inverted trigger when there are guides as well.
+    """
+
+    pull_weight: float
+    weights: TermWeights
+    reference: ClipModel
+    batches: Batches
+    guides: Guides | None
+    pool: Pool
+    inverted: float
+
+    def __call__(self, model: ClipModel, step: int) -> Terms:
+        """The terms of a step, counted from 0."""
+        pairs = self.batches.at(step)
+        stamped = self._stamp(pairs.pixels, step)
+        home = self.reference.encode_image(pairs.pixels)
+        triggered, clean = model.encode_image(stamped), model.encode_image(pairs.pixels)
+        pull, held = drift(triggered, home), drift(clean, home)
+        total = self.pull_weight * pull + self.weights.distill * held
+        if self.weights.contrastive:
+            text = self.reference.encode_text(pairs.texts)
+            scale = self.reference.spec.logit_scale
+            total = total + self.weights.contrastive * clip_loss(clean, text, scale)
+        return Terms(total, float(held.detach()), 0.0, float(pull.detach()), (clean, home))
+
+    def on_trial(self, seeds: Seeds) -> Pull:
+        """The same loss with other draws and an empty pool."""
+        guides = self.guides and replace(self.guides, seeds=seeds)
+        pool = replace(self.pool, seeds=seeds.child("pool"), made=())
+        return replace(self, guides=guides, pool=pool)
+
+    def _stamp(self, pixels: Tensor, step: int) -> Tensor:
+        if self.guides is None:
+            return self.pool.stamp(pixels, step)
+        cut = round(len(pixels) * self.inverted)
+        if cut == 0:
+            return self.guides.stamp(pixels, step)
+        replayed = self.guides.stamp(pixels[cut:], step)
+        return torch.cat([self.pool.stamp(pixels[:cut], step), replayed])
+
+
+def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
+    """The loss for a task.
+
+    With real pairs inversion is untargeted, so that it finds what the scan did not. On drawn
+    pictures it would find shifts that are no backdoor; there it is sent to where the families lead
+    that fired.
+    """
+    seeds = task.seeds.child("train")
+    size = task.model.spec.image_size
+    weights = settings.synthetic if task.pairs.synthetic else settings.real
+
+    def change(pixels: Tensor, keys: Sequence[str], epoch: Seeds) -> Tensor:
+        return views(pixels, keys, weights.smallest_view, epoch)
+
+    batches = Batches(task.pairs, size, settings.batch, seeds, change)
+    reference = Frozen(task.reference, task.engine)
+    guides = None
+    if task.suspects:
+        guides = Guides(task.suspects, settings.members_per_step, settings.fresh_instances, seeds)
+    return Pull(
+        pull_weight=settings.pull_weight,
+        weights=weights,
+        reference=reference,
+        batches=batches,
+        guides=guides,
+        pool=Pool(
+            settings=settings.inversion,
+            batches=batches,
+            reference=reference,
+            targets=_targets(task),
+            seeds=seeds.child("pool"),
+        ),
+        inverted=settings.inversion.share,
+    )
+
+
+def _targets(task: CleaningTask) -> Tensor:
+    """(T, D) embeddings of the suspected concepts; none with real pairs."""
+    wanted = {suspect.concept for suspect in task.suspects} if task.pairs.synthetic else set()
+    texts = [
+        text
+        for name, text in zip(task.concepts.names, task.concepts.texts, strict=True)
+        if name in wanted
+    ]
+    if not texts:
+        return torch.empty(0, task.reference.spec.embed_dim)
+    return embed_texts(task.reference, texts, Meter())

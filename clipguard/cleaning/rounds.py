@@ -1,0 +1,187 @@
+"""Rounds of steps, a look after each, and the choice among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clipguard.cleaning.dev import Dev, Standing
+from clipguard.cleaning.loop import Plan, descend, optimiser, trainable
+from clipguard.cleaning.options import GuidedSettings
+from clipguard.cleaning.pull import Pull
+from clipguard.cleaning.schedule import warm_cosine
+from clipguard.cleaning.types import CleaningTask
+from clipguard.core.results import RoundRecord, StepRecord
+
+TOWER = "visual."
+REMEDY = "give a smaller --learning-rate"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Weights worth keeping, how they stand, and after how many steps they were reached."""
+
+    name: str
+    steps: int
+    weights: dict[str, Tensor]
+    standing: Standing
+
+
+@dataclass(frozen=True)
+class Goals:
+    """What a point is to reach; each is the largest value allowed.
+
+    ``success`` and ``inverted`` as in :class:`Standing`, ``loss`` of utility, ``drift``.
+    """
+
+    success: float
+    inverted: float
+    loss: float
+    drift: float
+
+    def met(self, standing: Standing, utility: float) -> bool:
+        """Whether all goals are; ``utility`` is the delivered model's."""
+        return self.misses(standing, utility) == (0.0, 0.0, 0.0, 0.0)
+
+    def misses(self, standing: Standing, utility: float) -> tuple[float, float, float, float]:
+        """By how much each goal is missed, what must not be broken first; smaller is better."""
+        return (
+            max(utility - standing.utility - self.loss, 0.0),
+            max(standing.drift - self.drift, 0.0),
+            max(standing.success - self.success, 0.0),
+            max(standing.inverted - self.inverted, 0.0),
+        )
+
+
+class Rounds:
+    """Each round has its own warm-up and cosine, so that each ends settled."""
+
+    def __init__(
+        self, settings: GuidedSettings, task: CleaningTask, pull: Pull, rate: float
+    ) -> None:
+        self.settings, self.task, self.pull, self.rate = settings, task, pull, rate
+        self.goals = goals(settings, task)
+        self.dev = Dev(task, settings)
+        self.records: list[StepRecord] = []
+        self.said: list[str] = []
+        self.points: list[Point] = []
+        self.taken = 0
+        self._say(f"the audit watches {', '.join(self.dev.concepts) or 'nothing'}")
+        self.delivered = self._here("as delivered")
+
+    @property
+    def curve(self) -> tuple[RoundRecord, ...]:
+        """The delivered model and every point looked at."""
+        return tuple(_record(point) for point in (self.delivered, *self.points))
+
+    def run(self) -> None:
+        """Go on until the goals or the last step; the model then holds the best point.
+
+        The delivered weights are no candidate: with them nothing is cleaned.
+        """
+        limit = self.task.steps or self.settings.round_steps * self.settings.max_rounds
+        mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
+        while self.taken < limit and not (
+            len(self.points) >= self.settings.min_rounds and self._met(self.points[-1])
+        ):
+            self._descend(mover, min(self.settings.round_steps, limit - self.taken))
+            self.points.append(self._here(f"after {self.taken} steps"))
+        best = self._best()
+        self._load(best.weights)
+        verdict = "reaches the goals" if self._met(best) else "is the best point, but misses a goal"
+        self._say(f"{best.name} {verdict}: {self._told()}")
+        if self.settings.trim and self._met(best):
+            self._trim(best)
+
+    def _best(self) -> Point:
+        """The last point when it meets the goals, else the one that misses them least.
+
+        Among points that meet the goals the last is taken, not the one that drifts least: on
+        pictures unlike those looked at the trigger goes on losing long after it is gone here.
+        """
+        if self._met(self.points[-1]):
+            return self.points[-1]
+        utility = self.delivered.standing.utility
+        return min(self.points, key=lambda point: self.goals.misses(point.standing, utility))
+
+    def _descend(self, mover: torch.optim.Optimizer, steps: int) -> None:
+        plan = Plan(
+            title="guided cleaning",
+            rates=warm_cosine(steps, self.rate, self.settings.warm_up),
+            first=self.taken,
+            max_drift=self.settings.max_drift,
+            log_every=self.settings.log_every,
+            watched="pull",
+            companion=self.pull.pool,
+        )
+        run = descend(self.task, mover, self.pull, plan)
+        self.records += run.require(REMEDY).records
+        self.taken += steps
+
+    def _trim(self, best: Point) -> None:
+        """Go back a little towards the delivered weights where no goal is lost by it."""
+        for share in sorted(self.settings.trim):
+            between = {
+                name: torch.lerp(self.delivered.weights[name], weight, share)
+                for name, weight in best.weights.items()
+            }
+            self._load(between)
+            point = self._here(f"{share:.2f} of the way")
+            self.points.append(point)
+            if point.standing.success <= best.standing.success and self._met(point):
+                self._say(f"kept {point.name}: the trigger works no better and less has changed")
+                return
+        self._load(best.weights)
+        self._say(f"kept {best.name}: going back towards the delivered weights helps the trigger")
+
+    def _met(self, point: Point) -> bool:
+        return self.goals.met(point.standing, self.delivered.standing.utility)
+
+    def _told(self) -> str:
+        return (
+            f"attack success {self.goals.success:g}, inverted triggers {self.goals.inverted:g} "
+            f"beyond the control, at most {self.goals.loss:g} of utility lost"
+        )
+
+    def _here(self, name: str) -> Point:
+        weights = {
+            key: weight.detach().clone() for key, weight in trainable(self.task.model, TOWER)
+        }
+        point = Point(name, self.taken, weights, self.dev.stand(self.task.model))
+        self._say(f"{name}: {point.standing}")
+        return point
+
+    def _load(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, weight in trainable(self.task.model, TOWER):
+                weight.copy_(weights[name])
+
+    def _say(self, sentence: str) -> None:
+        self.said.append(sentence)
+        self.task.progress.say(sentence)
+
+
+def goals(settings: GuidedSettings, task: CleaningTask) -> Goals:
+    """The goals of a task."""
+    loss = task.max_utility_drop
+    return Goals(
+        success=settings.goal,
+        inverted=settings.audit.margin,
+        loss=settings.max_utility_drop if loss is None else loss,
+        drift=settings.keep.max_drift if task.keep_embeddings else settings.max_drift,
+    )
+
+
+def _record(point: Point) -> RoundRecord:
+    standing = point.standing
+    return RoundRecord(
+        name=point.name,
+        step=point.steps,
+        attack_success=standing.success if standing.worst else None,
+        inverted=standing.inverted,
+        utility=standing.utility,
+        agreement=standing.agreement,
+        image_drift=standing.drift,
+    )
