@@ -49,10 +49,10 @@ _CLEAN = {
     "eval": "source",
     "max_utility_drop": "number",
     "layout": "name",
+    "keep_embeddings": "true or false",
 }
 _EVALUATE = {
     **{key: _SCAN[key] for key in ("model", "arch", "labels", "seed", "device")},
-    "data": "source",
     "trigger": "name or path",
     "variant": "name",
     "target": "name",

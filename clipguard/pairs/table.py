@@ -202,6 +202,15 @@ def _header(lines: _Lines) -> str:
     return next((line for line in lines if line.strip("\r\n")), "")
 
 
+def _names(header: str, separator: str) -> list[str]:
+    try:
+        return [
+            name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])
+        ]
+    except csv.Error:
+        return []
+
+
 def _columns(header: str, settings: Mapping[str, str], path: Path) -> _Columns:
     """Under the separator given, else under the first that makes both columns appear."""
     given = settings.get("separator")
@@ -211,9 +220,7 @@ def _columns(header: str, settings: Mapping[str, str], path: Path) -> _Columns:
     )
     most: list[str] = []
     for separator in (SEPARATORS[given],) if given else SEPARATORS.values():
-        names = [
-            name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])
-        ]
+        names = _names(header, separator)
         picture = next((names.index(name) for name in pictures if name in names), None)
         text = next((names.index(name) for name in captions if name in names), None)
         if picture is not None and text is not None:

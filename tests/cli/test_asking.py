@@ -76,12 +76,14 @@ def test_clean_draws_pairs_unless_it_is_given_some(cli, pipeline, tmp_path):
 
 
 def test_a_mix_of_pairs(cli, pipeline, tmp_path):
-    mix = ("--data", f"{tmp_path}/a.csv:0.5", "--data", "b-{0..9}.tar:0.2", "--synthetic", "0.3")
+    for name in ("a.csv", "b-0.tar", "b-1.tar"):
+        (tmp_path / name).touch()
+    mix = ("--data", f"{tmp_path}/a.csv:0.5", "--data", "b-{0..1}.tar:0.2", "--synthetic", "0.3")
     assert cli("clean", "m.pt", *mix).code == 0
     request = pipeline.request
-    assert request.data == (FileSpec(f"{tmp_path}/a.csv", 0.5), FileSpec("b-{0..9}.tar", 0.2))
+    assert request.data == (FileSpec(f"{tmp_path}/a.csv", 0.5), FileSpec("b-{0..1}.tar", 0.2))
     assert request.synthetic == SyntheticSpec(0.3)
-    assert request.settings["data"] == "a.csv:0.5,b-{0..9}.tar:0.2"
+    assert request.settings["data"] == "a.csv:0.5,b-{0..1}.tar:0.2"
     assert request.settings["synthetic"] == "0.3"
     assert cli("audit", "m.pt", "--synthetic", f"diffusers:{tmp_path}/sd", "-o", "out").code == 0
     assert pipeline.request.synthetic == SyntheticSpec(model=f"{tmp_path}/sd")
@@ -91,6 +93,8 @@ def test_a_mix_of_pairs(cli, pipeline, tmp_path):
 def test_a_mix_in_the_settings_file(cli, pipeline, tmp_path):
     path = tmp_path / "clipguard.toml"
     path.write_text('data = ["a.csv:0.5", "b.tar:0.2"]\n[clean]\nsynthetic = 0.3\n')
+    for name in ("a.csv", "b.tar"):
+        (tmp_path / name).touch()
     assert cli("clean", "m.pt").code == 0
     here = str(tmp_path)
     assert pipeline.request.data == (FileSpec(f"{here}/a.csv", 0.5), FileSpec(f"{here}/b.tar", 0.2))

@@ -212,7 +212,7 @@ def test_many_broken_pictures_stop_the_reading(tmp_path, rows):
     rows[10] = rows[40] = ("img/broken.png", "caption")
     pairs = open_pairs(write(tmp_path, rows))
     pairs.read([10], 16)
-    with pytest.raises(InputError, match="at most 1 %"):
+    with pytest.raises(InputError, match="at most 1%"):
         pairs.read([40], 16)
 
 

@@ -9,9 +9,9 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from PIL import Image, ImageDraw
 
-from clipguard.core.measurement import Change, Rebound, ReboundPoint
 from clipguard.core.results import (
     SCHEMA_VERSION,
     Artifact,
@@ -37,14 +37,16 @@ from clipguard.core.results import (
     Result,
     Scan,
     Severity,
-    StatedAttack,
     StepRecord,
     Subject,
     ToolInfo,
     Verdict,
 )
 
-HOSTILE, CONCEPTS, TITLES = json.loads(Path(__file__).with_name("names.json").read_text()).values()
+HERE = Path(__file__).parent
+HOSTILE, CONCEPTS, TITLES, NOT_COVERED, SUMMARIES = json.loads(
+    (HERE / "names.json").read_text()
+).values()
 
 
 def fraction(name: str, value: float | None, n: int = 64) -> Measurement:
@@ -137,29 +139,8 @@ def replay(*, strong: bool, families: int = 44) -> Replay:
         forward_texts=1000,
         families=tuple(family(index, strong=strong) for index in range(families)),
         null=(0.01, 0.02, 0.034, 0.05, 0.081, 0.12),
-        features={"contrast": 0.86, "moved": 0.97, "outlier": 1.0},
+        features={"contrast": 0.86, "kin": 0.4, "moved": 0.97, "outlier": 1.0},
     )
-
-
-NOT_COVERED = (
-    "triggers outside the replayed families, among them fixed patches that no rule lists",
-    "triggers weaker or stronger than the replayed strengths",
-    "text triggers and backdoors of the text tower",
-    "attackers who know the replay list",
-    "anything done to the model after this file was written",
-)
-SUMMARIES = {
-    Outcome.BACKDOORED: (
-        "Behaviour of a planted trigger was reproduced: Vertical stripe patch moves 62 of 64 "
-        "held-out pictures to 'banana'."
-    ),
-    Outcome.NO_EVIDENCE: "No evidence was found. This is no certificate of absence.",
-    Outcome.NATURAL_LIKE: (
-        "A trigger-like weakness exists: Sinusoidal stripes moves 30 of 64 held-out pictures to "
-        "'zebra'. Nothing indicates that it was planted; it can be exploited all the same."
-    ),
-    Outcome.INCONCLUSIVE: "The model cannot be judged: pictures do not agree with their words.",
-}
 
 
 def verdict(outcome: Outcome) -> Verdict:
@@ -175,7 +156,7 @@ def verdict(outcome: Outcome) -> Verdict:
         trigger=family(0, strong=True).family if found else None,
         variant="side=0.14" if found else None,
         concept="banana" if found else None,
-        summary=SUMMARIES[outcome],
+        summary=SUMMARIES[outcome.value],
         reasons=(
             Reason(
                 feature="contrast",
@@ -198,7 +179,7 @@ def verdict(outcome: Outcome) -> Verdict:
         )
         if judged
         else (),
-        not_covered=NOT_COVERED,
+        not_covered=tuple(NOT_COVERED),
     )
 
 
@@ -254,71 +235,11 @@ def scan(outcome: Outcome, *, name: str = "model.pt", digest: str = "4f1c9a") ->
 
 
 def proof() -> Proof:
-    before, after = fraction("acc1", 0.81, 300), fraction("acc1", 0.80, 300)
-    gone = Measurement(
-        name="target_recall:banana",
-        value=None,
-        unit="fraction",
-        n=0,
-        absent="no picture is of the target",
-    )
-    return Proof(
-        changes=(
-            Change(
-                data="held-out pairs",
-                name="acc1",
-                before=before,
-                after=after,
-                difference=replace(before, value=-0.01),
-            ),
-            Change(data="held-out pairs", name=gone.name, before=gone, after=gone, difference=gone),
-        ),
-        judged_by="acc1 on held-out pairs",
-        loss=replace(before, name="utility_drop", value=0.01),
-        limit=0.02,
-        digests={"held-out pairs": "ab" * 32},
-        rebound=Rebound(
-            learning_rate=1e-4,
-            batch=48,
-            points=tuple(
-                ReboundPoint(
-                    step=step,
-                    success=fraction("attack_success", step / 2000),
-                    worst="vertical-stripe-patch -> banana",
-                    agreement=1 - step / 1000,
-                )
-                for step in (0, 25, 50)
-            ),
-        ),
-    )
+    return msgspec.json.decode((HERE / "proof.json").read_bytes(), type=Proof)
 
 
 def evaluation() -> Evaluation:
-    return Evaluation(
-        subject=subject(),
-        seed=0,
-        checks=checks(),
-        data="folder:400:0123abcd",
-        data_sha256="cd" * 32,
-        pairs=400,
-        pictures=400,
-        labelled=320,
-        classes="captions that name one label alone",
-        vocabulary="labels.txt",
-        concepts=10,
-        utility=(fraction("acc1", 0.71), fraction("text_retrieval_recall@1", None)),
-        attack=StatedAttack(
-            trigger="vertical-stripe-patch",
-            title=TITLES[0],
-            variant="side=0.14",
-            target="banana",
-            measurements=(
-                fraction("attack_success", 0.94),
-                fraction("base_rate", 0.01),
-                fraction("poisoned_accuracy", 0.02),
-            ),
-        ),
-    )
+    return msgspec.json.decode((HERE / "evaluation.json").read_bytes(), type=Evaluation)
 
 
 def cleaning(*, cleaned: bool = True) -> Cleaning:
