@@ -254,3 +254,9 @@ def test_of_several_processes_one_speaks(cli, pipeline, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     monkeypatch.setenv("RANK", "1")
     assert cli("clean", "m.pt", "--json").out
+
+
+def test_a_slip_in_a_command_is_answered_with_the_nearest_one(cli):
+    assert "did you mean scan?" in cli("scna").err
+    assert cli("scna").code == 2
+    assert "did you mean" not in cli("xyzzy").err
