@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Entry] = {
         "clipguard.cli.schema:command",
         "Print the JSON Schema that every result of this version follows.",
     ),
+    "init": Entry("clipguard.cli.init:command", "Write a commented clipguard.toml."),
     "doctor": Entry("clipguard.cli.doctor:command", "Say whether clipguard can work here."),
 }
 
