@@ -25,6 +25,9 @@ COMMANDS: Mapping[str, Entry] = {
     "scan": Entry("clipguard.cli.scan:command", "Probe a checkpoint for backdoors."),
     "clean": Entry("clipguard.cli.clean:command", "Repair a checkpoint and export it."),
     "audit": Entry("clipguard.cli.audit:command", "Scan, clean when needed, export and report."),
+    "verify": Entry(
+        "clipguard.cli.verify:command", "Tell whether an output folder is as it was written."
+    ),
     "evaluate": Entry(
         "clipguard.cli.evaluate:command", "Measure accuracy, retrieval and a stated trigger."
     ),

@@ -18,6 +18,7 @@ from clipguard.core.seeds import Seeds
 from clipguard.export.card import write_card, write_record
 from clipguard.export.hugging_face import require_room, write_hugging_face_folder
 from clipguard.export.onnx import write_onnx_pair
+from clipguard.export.sums import write_sums
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.openclip import OpenClipModel
 from clipguard.model.processes import Processes, joined
@@ -217,6 +218,7 @@ def publish(result: Result, work: Path, target: Path) -> None:
         write_card(result, work)
     (work / "result.json").write_bytes(schema.dumps(result))
     (work / "audit.html").write_bytes(render_html(result))
+    write_sums(work)
     with atomic.folder(target) as folder:
         for file in sorted(work.iterdir()):
             os.replace(file, folder / file.name)
