@@ -15,6 +15,7 @@ import click
 from clipguard.cli.group import COMMANDS, group
 from clipguard.config import settings
 from clipguard.core.exits import Exit
+from clipguard.verdict.policy import RULES
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 100
@@ -54,10 +55,24 @@ def exit_codes() -> str:
             "| --- | --- | --- |",
             *rows,
             "",
-            "Outcomes that lead to 1 are chosen with `--fail-on` (default: `backdoored`). A file",
-            "that would run code when it is loaded leads to 1 as well, and is not read further.",
-            "`--exit-zero` turns the code of a finished run into 0; `status` in the result stays",
-            "what it is. Errors keep their code.",
+            "## What leads to 1 and 3",
+            "",
+            "A scan is held against every rule of the policy that is set ([policy.md](policy.md)).",
+            "Of several broken rules 1 outweighs 3.",
+            "",
+            "| rule | leads to | when |",
+            "| --- | --- | --- |",
+            *(f"| `{rule.id}` | {int(rule.exit)} | {rule.breaks} |" for rule in RULES),
+            "",
+            "After a repair the scan of the written model is judged, not that of the delivered",
+            "one. A repair that passes its scan can still be refused: a trigger works on, or it",
+            "costs more than `max_utility_drop` or `min_agreement` allow. That leads to 3, and to",
+            "1 where the repaired model itself breaks a rule that leads there.",
+            "",
+            "A file that would run code when it is loaded leads to 1 whatever the policy says, and",
+            "is not read further. `clipguard verify` ends with 1 when a file is not as it was",
+            "written. `--exit-zero` turns the code of a finished run into 0; `status` in the",
+            "result stays what it is. Errors keep their code.",
             "",
             "A failure is one line on stderr: `clipguard: error [code] where: what; remedy`, with",
             "`refused`, `finding` or `bug` in place of `error` where that is the case.",
@@ -80,11 +95,12 @@ def configuration() -> str:
     kinds: dict[str, str] = {}
     for known in settings.KNOWN.values():
         kinds |= known
-    rows = [
-        f"| `{key}` | {kind} | {', '.join(_commands_that_know(key))} |"
+    rows = {
+        key: f"| `{key}` | {kind} | {', '.join(_commands_that_know(key))} |"
         for key, kind in kinds.items()
-    ]
-    return "\n".join([*_CONFIGURATION, *rows, ""])
+    }
+    policy = [rows.pop(key) for key in settings.POLICY]
+    return "\n".join([*_CONFIGURATION, *rows.values(), *_POLICY, *policy, ""])
 
 
 def readme(text: str) -> str:
@@ -119,18 +135,24 @@ _CONFIGURATION = (
     "seed = 0",
     "",
     "[scan]                    # for one command",
-    'fail_on = ["backdoored", "natural_like"]',
+    "carriers = 192",
     "",
     "[audit]",
     'output = "build/audit"',
+    "",
+    "[policy]                  # what gates, for all commands",
+    'fail_on = ["backdoored", "natural_like"]',
     "```",
     "",
-    "In `pyproject.toml` the tables are called `[tool.clipguard]` and `[tool.clipguard.scan]`. An",
-    "unknown key or a value of the wrong kind is an error that names the nearest key.",
+    "`clipguard init` writes such a file, with comments. What gates stands in `[policy]` and in",
+    "`[[ignore]]` ([policy.md](policy.md)), nowhere else. In `pyproject.toml` the tables are",
+    "called `[tool.clipguard]` and `[tool.clipguard.scan]`. An unknown key or a value of the wrong",
+    "kind is an error that names the nearest key.",
     "",
     "| key | kind | commands |",
     "| --- | --- | --- |",
 )
+_POLICY = ("", "In `[policy]`:", "", "| key | kind | commands |", "| --- | --- | --- |")
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/exit-codes.md": exit_codes,

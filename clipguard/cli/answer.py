@@ -116,7 +116,7 @@ def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
     Raises:
         InputError: an output is one of the inputs, or another output.
     """
-    given = [ctx.params[name] for name in ("model", "arch", "labels")]
+    given = [ctx.params[name] for name in ("model", "arch", "labels", "baseline")]
     data = ctx.params["data"]
     texts = [data] if isinstance(data, str) else data
     pairs = (path for text in texts for path in expand(parse_files(text).where))

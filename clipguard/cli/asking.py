@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from clipguard.cli import sources
+from clipguard.cli.gating import rules_of
 from clipguard.core.errors import UsageError
-from clipguard.core.results import Outcome, Scalar
+from clipguard.core.results import Scalar
 from clipguard.core.text import printable
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, parse_synthetic
 from clipguard.pipeline.requests import (
@@ -78,8 +79,8 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
     recorded = sorted(given.keys() - _NOT_RECORDED)
     known = {field.name for field in fields(kind)}
     values = {name: value for name, value in given.items() if name in known}
-    if "fail_on" in given:
-        values["fail_on"] = frozenset(Outcome(name) for name in given["fail_on"])
+    if "policy" in known:
+        values["policy"] = rules_of(ctx, given)
     return kind(
         **values,
         settings={name: _plain(name, given[name]) for name in recorded},

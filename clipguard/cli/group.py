@@ -27,6 +27,9 @@ COMMANDS: Mapping[str, Entry] = {
     "scan": Entry("clipguard.cli.scan:command", "Probe a checkpoint for backdoors."),
     "clean": Entry("clipguard.cli.clean:command", "Repair a checkpoint and export it."),
     "audit": Entry("clipguard.cli.audit:command", "Scan, clean when needed, export and report."),
+    "verify": Entry(
+        "clipguard.cli.verify:command", "Tell whether an output folder is as it was written."
+    ),
     "evaluate": Entry(
         "clipguard.cli.evaluate:command", "Measure accuracy, retrieval and a stated trigger."
     ),
@@ -42,6 +45,7 @@ COMMANDS: Mapping[str, Entry] = {
         "clipguard.cli.schema:command",
         "Print the JSON Schema that every result of this version follows.",
     ),
+    "init": Entry("clipguard.cli.init:command", "Write a commented clipguard.toml."),
     "doctor": Entry("clipguard.cli.doctor:command", "Say whether clipguard can work here."),
 }
 

@@ -15,6 +15,7 @@ from clipguard.cli.sources import load_settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 FAIL_ON = ("backdoored", "natural_like", "inconclusive")
+SEVERITIES = ("low", "medium", "high", "critical")
 FEWEST_CARRIERS = 24
 
 
@@ -118,6 +119,43 @@ gating = _stacked(
         default=("backdoored",),
         show_default=True,
         help="Outcome that ends with exit code 1; repeatable.",
+    ),
+    click.option(
+        "--fail-on-severity",
+        type=click.Choice(SEVERITIES),
+        help="Findings about the file that end with 1: these and worse ones. Default: none.",
+    ),
+    click.option(
+        "--max-likelihood",
+        type=FiniteRange(0, 1),
+        metavar="P",
+        help="End with 1 when the likelihood lies above. Default: no limit.",
+    ),
+    click.option(
+        "--min-coverage",
+        type=FiniteRange(0, 1),
+        metavar="SHARE",
+        help="End with 3 when a smaller share of the trigger families was measured. Default: no "
+        "limit.",
+    ),
+    click.option(
+        "--min-carriers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="End with 3 when triggers were tried on fewer pictures, as under --budget. Default: "
+        "no limit.",
+    ),
+    click.option(
+        "--require-check",
+        multiple=True,
+        metavar="ID",
+        help="End with 3 unless this check passed; weak is no pass. Repeatable.",
+    ),
+    click.option(
+        "--baseline",
+        type=PATH,
+        metavar="RESULT.json",
+        help="An earlier result; what it held against its model does not gate.",
     ),
     click.option("--exit-zero", is_flag=True, help="Report, but end with 0 whatever was found."),
 )
@@ -226,6 +264,13 @@ cleaning = _stacked(
         show_default=True,
         help="Largest fall of accuracy that is accepted, or of recall where pictures have no "
         "classes that the model knows.",
+    ),
+    click.option(
+        "--min-agreement",
+        type=FiniteRange(0, 1),
+        metavar="SHARE",
+        help="Least share of the delivered model's answers on held-out pictures that a repair "
+        "keeps. Default: no limit.",
     ),
     click.option(
         "--layout",

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from clipguard.config import settings
+from clipguard.config.policy import Ignore
 from clipguard.core.errors import ClipguardError, ConfigError, UsageError
 from clipguard.core.text import printable
 
@@ -64,6 +65,12 @@ def file_in_force(ctx: click.Context) -> str | None:
     """The name of the settings file that was read; None: there is none."""
     found = ctx.ensure_object(dict).get(_FOUND)
     return None if found is None else printable(str(found.path.name))
+
+
+def ignores(ctx: click.Context) -> tuple[Ignore, ...]:
+    """What the settings file accepts of certain models."""
+    found = ctx.ensure_object(dict).get(_FOUND)
+    return () if found is None else found.ignores
 
 
 def origin(ctx: click.Context, name: str) -> str:

@@ -1,7 +1,8 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
 Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
-``[audit]`` and ``[evaluate]`` for one command. The file is searched from the working folder upward
+``[audit]`` and ``[evaluate]`` for one command. What gates stands in ``[policy]`` for all of them,
+and in ``[[ignore]]``. The file is searched from the working folder upward
 to the root of the repository, never from the folder of the model: the subject must not set its own
 exam.
 """
@@ -15,10 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from clipguard.config import toml
+from clipguard.config.policy import Ignore, read_ignores
 from clipguard.core.errors import ConfigError
+from clipguard.core.today import today
 
 FILE = "clipguard.toml"
 PROJECT = "pyproject.toml"
+
+_GATE = {
+    "fail_on": "list of names",
+    "fail_on_severity": "name",
+    "max_likelihood": "number",
+    "min_coverage": "number",
+    "min_carriers": "integer",
+    "require_check": "list of names",
+    "baseline": "path",
+}
+_COST = {"max_utility_drop": "number", "min_agreement": "number"}
+POLICY: Mapping[str, str] = {**_GATE, **_COST}
+"""Key -> kind of value of the table ``[policy]``; other tables do not hold them."""
 
 _SCAN = {
     "model": "path",
@@ -29,10 +45,10 @@ _SCAN = {
     "carriers": "integer",
     "budget": "integer",
     "prior": "number",
-    "fail_on": "list of names",
     "exit_zero": "true or false",
     "seed": "integer",
     "device": "name",
+    **_GATE,
 }
 _CLEAN = {
     **_SCAN,
@@ -47,9 +63,9 @@ _CLEAN = {
     "resume": "true or false",
     "save_every": "integer",
     "eval": "source",
-    "max_utility_drop": "number",
     "layout": "name",
     "keep_embeddings": "true or false",
+    **_COST,
 }
 _EVALUATE = {
     **{key: _SCAN[key] for key in ("model", "arch", "labels", "seed", "device")},
@@ -64,6 +80,8 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
     "evaluate": _EVALUATE,
 }
 """Command -> key -> kind of value. The keys are those of the command's options."""
+
+_TABLES = (*KNOWN, "policy", "ignore")
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "path": (str,),
@@ -84,6 +102,7 @@ class Settings:
 
     path: Path
     values: Mapping[str, Mapping[str, Any]]
+    ignores: tuple[Ignore, ...] = ()
 
 
 def find(start: Path) -> Path | None:
@@ -107,20 +126,35 @@ def read(path: Path) -> Settings:
     tables = toml.load(path)
     if path.name == PROJECT:
         tables = tables.get("tool", {}).get("clipguard", {})
-    shared = {key: value for key, value in tables.items() if key not in KNOWN}
-    known_anywhere = {**_EVALUATE, **_CLEAN}
-    _check(shared, known_anywhere, path, extra=tuple(KNOWN))
+    policy = _table(tables, "policy", POLICY, path)
+    shared = {key: value for key, value in tables.items() if key not in _TABLES}
+    _check(shared, _outside_policy({**_EVALUATE, **_CLEAN}), path, extra=_TABLES)
     values = {}
     for command, known in KNOWN.items():
-        own = tables.get(command, {})
-        if not isinstance(own, dict):
-            raise _wrong(path, command, "a table")
-        _check(own, known, path, prefix=f"{command}.")
-        merged = {**{key: value for key, value in shared.items() if key in known}, **own}
+        own = _table(tables, command, _outside_policy(known), path)
+        merged = {**shared, **policy, **own}
         values[command] = {
-            key: _resolved(value, known[key], path.parent) for key, value in merged.items()
+            key: _resolved(value, known[key], path.parent)
+            for key, value in merged.items()
+            if key in known
         }
-    return Settings(path, values)
+    given = "ignore" in tables  # today's date is asked for where something expires, only
+    ignores = read_ignores(tables["ignore"], path, today()) if given else ()
+    return Settings(path, values, ignores)
+
+
+def _table(
+    tables: Mapping[str, Any], name: str, known: Mapping[str, str], path: Path
+) -> Mapping[str, Any]:
+    own = tables.get(name, {})
+    if not isinstance(own, dict):
+        raise _wrong(path, name, "a table")
+    _check(own, known, path, prefix=f"{name}.")
+    return own
+
+
+def _outside_policy(known: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: kind for key, kind in known.items() if key not in POLICY}
 
 
 def _mentions_clipguard(path: Path) -> bool:
@@ -142,11 +176,12 @@ def _check(
     for key, value in given.items():
         if key not in known:
             near = get_close_matches(key, [*known, *extra], n=1, cutoff=0.0)[0]
+            remedy = "write it in [policy]" if key in POLICY else f"the nearest name is {near}"
             raise ConfigError(
                 "config.unknown_key",
                 f"unknown setting {prefix}{key}",
                 where=str(path),
-                remedy=f"the nearest name is {near}",
+                remedy=remedy,
             )
         if not _fits(value, known[key]):
             raise _wrong(path, prefix + key, known[key])

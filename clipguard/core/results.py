@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from clipguard.core.gate import Gate as Gate
 from clipguard.core.measurement import Interval as Interval
 from clipguard.core.measurement import Measurement as Measurement
 from clipguard.core.measurement import Proof as Proof
@@ -368,8 +369,8 @@ class Result:
 
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
     written after cleaning; ``evaluation`` says what the file is good for; ``findings`` are filled
-    when the file itself is hostile and was not read. ``settings`` are the effective ones,
-    ``origins`` where each came from.
+    when the file itself is hostile and was not read. ``gate`` tells how the policy led to the exit
+    code. ``settings`` are the effective ones, ``origins`` where each came from.
     """
 
     schema_version: str
@@ -386,5 +387,6 @@ class Result:
     repaired: Scan | None = None
     evaluation: Evaluation | None = None
     exports: tuple[Export, ...] = ()
+    gate: Gate | None = None
     findings: tuple[Finding, ...] = ()
     error: Failure | None = None

@@ -8,13 +8,14 @@ from pathlib import Path
 from clipguard.core import atomic
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
-from clipguard.core.results import Outcome, Result
+from clipguard.core.results import Gate, Outcome, Result, Scan
 from clipguard.core.seeds import Seeds
 from clipguard.model.processes import Processes, joined
 from clipguard.pipeline import attempt, frame
-from clipguard.pipeline.clean import export, mend, publish, refusal, require_layout
+from clipguard.pipeline.clean import export, mend, publish, require_layout
 from clipguard.pipeline.requests import AuditRequest
 from clipguard.pipeline.scan import probe
+from clipguard.verdict.policy import accepted, after_repair
 
 
 def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
@@ -41,23 +42,29 @@ def _audit(
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
     parts: dict[str, object] = {"delivered": probed.scan}
-    exit_code = frame.gate(probed.scan, request)
+    gate = frame.gate(probed.scan, request)
+    exit_code = Exit(gate.exit_code)
     model = probed.model
     require_layout(request, model)
     target = request.output
     with atomic.workspace(request.output) as work:
-        if probed.measured and probed.scan.verdict.outcome is Outcome.BACKDOORED:
+        if probed.measured and _needs_repair(probed.scan, gate):
             progress.say(probed.scan.verdict.summary)
             model, repair = mend(request, probed, seeds, work, processes, progress)
             parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired}
-            passed = repair.cleaning.cleaned
-            exit_code = Exit.PASS if passed else refusal(repair.repaired, request)
-            target = request.output if passed else rejected
+            gate = repair.gate
+            exit_code = after_repair(gate, repair.cleaning.refused)
+            target = request.output if repair.cleaning.cleaned else rejected
         if exit_code is Exit.PASS or target is rejected:
             onnx = exit_code is Exit.PASS
             parts["exports"] = export(request, model, work, progress, onnx=onnx)
-        result = frame.result("audit", request, exit_code, **parts)
+        result = frame.result("audit", request, exit_code, gate=gate, **parts)
         if processes.main:
             publish(result, work, target)
             attempt.finish(request)
     return result
+
+
+def _needs_repair(scan: Scan, gate: Gate) -> bool:
+    """A backdoor that the policy accepts is left in; the user has said why."""
+    return scan.verdict.outcome is Outcome.BACKDOORED and not accepted(scan, gate)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,32 +13,32 @@ from clipguard.core import atomic, schema
 from clipguard.core.errors import RefusedError
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
-from clipguard.core.results import Cleaning, Export, Measurement, Outcome, Result, Scan
+from clipguard.core.results import Cleaning, Export, Gate, Result, Scan
 from clipguard.core.seeds import Seeds
 from clipguard.export.card import write_card, write_record
 from clipguard.export.hugging_face import require_room, write_hugging_face_folder
 from clipguard.export.onnx import write_onnx_pair
+from clipguard.export.sums import write_sums
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.openclip import OpenClipModel
 from clipguard.model.processes import Processes, joined
 from clipguard.pairs import supply
 from clipguard.pipeline import attempt, frame
-from clipguard.pipeline.proof import prove, too_costly
+from clipguard.pipeline.proof import prove
 from clipguard.pipeline.requests import CleanRequest
 from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
-
-LEAST = 0.10  # attack success above this is no repair
-KEPT = 0.2  # image drift at a mean cosine of 0.9; above, embeddings are not kept
+from clipguard.verdict.policy import after_repair, refusals
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A repaired model with its record and its scan, as written."""
+    """A repaired model with its record, its scan as written, and what the policy makes of it."""
 
     cleaning: Cleaning
     repaired: Scan
+    gate: Gate
 
 
 def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
@@ -67,7 +66,9 @@ def _clean(
     seeds = Seeds(request.seed)
     probed = probe(request, seeds.child("scan"), progress)
     if probed.measured is None:
-        return frame.result("clean", request, Exit.INCONCLUSIVE, delivered=probed.scan)
+        gate = frame.gate(probed.scan, request)
+        exit_code = Exit(gate.exit_code)
+        return frame.result("clean", request, exit_code, delivered=probed.scan, gate=gate)
     found = suspects(probed.measured.replay, probed.measured.bench)
     if request.method == "guided" and not request.data and not found:
         raise RefusedError(
@@ -81,11 +82,11 @@ def _clean(
         student, repair = mend(request, probed, seeds, work, processes, progress)
         accepted = repair.cleaning.cleaned
         exports = export(request, student, work, progress, onnx=accepted)
-        exit_code = Exit.PASS if accepted else refusal(repair.repaired, request)
         result = frame.result(
             "clean",
             request,
-            exit_code,
+            after_repair(repair.gate, repair.cleaning.refused),
+            gate=repair.gate,
             delivered=probed.scan,
             cleaning=repair.cleaning,
             repaired=repair.repaired,
@@ -161,7 +162,8 @@ def mend(
     rate = float(outcome.settings["learning_rate"] or 0.0)
     proof = prove(request, model, student, task, rate, seeds.child("proof"))
     repaired = rescan(request, student, work, seeds, progress)
-    refused = _refused(repaired, after, too_costly(proof), request)
+    gate = frame.gate(repaired, request, probed.scan)
+    refused = refusals(gate, after, proof, request.policy, keep_embeddings=request.keep_embeddings)
     cleaning = Cleaning(
         method=request.method,
         settings=outcome.settings,
@@ -177,7 +179,7 @@ def mend(
         proof=proof,
         refused=refused,
     )
-    return student, Repair(cleaning, repaired)
+    return student, Repair(cleaning, repaired, gate)
 
 
 def rescan(
@@ -216,29 +218,7 @@ def publish(result: Result, work: Path, target: Path) -> None:
         write_card(result, work)
     (work / "result.json").write_bytes(schema.dumps(result))
     (work / "audit.html").write_bytes(render_html(result))
+    write_sums(work)
     with atomic.folder(target) as folder:
         for file in sorted(work.iterdir()):
             os.replace(file, folder / file.name)
-
-
-def refusal(repaired: Scan, request: CleanRequest) -> Exit:
-    """1 when the rescan still accuses, else 3: nothing is known to be well."""
-    found = repaired.verdict.outcome in {Outcome.BACKDOORED} & set(request.fail_on)
-    return Exit.FINDING if found else Exit.INCONCLUSIVE
-
-
-def _refused(
-    repaired: Scan, after: Sequence[Measurement], cost: str, request: CleanRequest
-) -> tuple[str, ...]:
-    """Why the repair is not accepted; empty when it is."""
-    reasons = []
-    if frame.gate(repaired, request) is not Exit.PASS:
-        reasons.append("the repaired model did not pass its own scan")
-    for item in after:
-        working = item.value is None or item.value > LEAST
-        if item.name.startswith("attack_success:") and working:
-            reasons.append(f"{item.name.partition(':')[2]} still works on held-out pictures")
-    drift = next((item.value for item in after if item.name == "image_drift"), None)
-    if request.keep_embeddings and (drift is None or drift > KEPT):
-        reasons.append("embeddings of clean pictures did not stay where they were")
-    return tuple([*reasons, cost] if cost else reasons)

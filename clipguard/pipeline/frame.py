@@ -13,13 +13,14 @@ from clipguard.core.results import (
     SCHEMA_VERSION,
     Environment,
     Failure,
-    Outcome,
+    Gate,
     Result,
     Scan,
     Status,
     ToolInfo,
 )
 from clipguard.pipeline.requests import ModelRequest, ScanRequest
+from clipguard.verdict.policy import decide
 
 _STATUS: dict[Exit, Status] = {
     Exit.PASS: "pass",
@@ -29,12 +30,13 @@ _STATUS: dict[Exit, Status] = {
 }
 
 
-def gate(scan: Scan, request: ScanRequest) -> Exit:
-    """Exit code of one scan: 1 only for an outcome at the gate, 3 for one that could not decide."""
-    outcome = scan.verdict.outcome
-    if outcome in request.fail_on:
-        return Exit.FINDING
-    return Exit.INCONCLUSIVE if outcome is Outcome.INCONCLUSIVE else Exit.PASS
+def gate(scan: Scan, request: ScanRequest, delivered: Scan | None = None) -> Gate:
+    """What the policy makes of one scan; ``delivered`` is the one before the repair."""
+    from clipguard.probes.replay import CONTROLS
+    from clipguard.triggers import load_rules
+
+    families = sum(item.cluster != CONTROLS for item in load_rules())
+    return decide(scan, request.policy, families=families, delivered=delivered)
 
 
 def result(command: str, request: ModelRequest, exit_code: Exit, **parts: object) -> Result:

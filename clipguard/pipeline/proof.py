@@ -101,16 +101,6 @@ def prove(
     )
 
 
-def too_costly(proof: Proof) -> str:
-    """Why the cost is beyond the limit; empty when it is not."""
-    lost = proof.loss.value
-    if lost is None:
-        return f"the loss of utility could not be measured: {proof.loss.absent}"
-    if lost <= proof.limit:
-        return ""
-    return f"{proof.judged_by} fell by {lost:.3f}, more than --max-utility-drop {proof.limit:g}"
-
-
 def _sets(request: CleanRequest, task: CleaningTask, seeds: Seeds) -> list[_Data]:
     if task.held_out.synthetic:
         fresh = SyntheticPairs(seeds.child("drawn").value, DRAWN)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from clipguard.cleaning.options import Precision
-from clipguard.core.results import Outcome, Scalar
+from clipguard.config.policy import Policy
+from clipguard.core.results import Scalar
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, expand
 
 Layout = Literal["open_clip", "hf"]
@@ -73,7 +74,7 @@ class ScanRequest(ModelRequest):
         carriers: pictures that each trigger is replayed on.
         budget: upper limit of image forward passes; None: what the rules ask for.
         prior: probability of a backdoor before looking, in 0..1 exclusive.
-        fail_on: outcomes that make the exit code 1.
+        policy: what gates.
     """
 
     images: Path | None = None
@@ -81,7 +82,7 @@ class ScanRequest(ModelRequest):
     carriers: int = 96
     budget: int | None = None
     prior: float = 0.1
-    fail_on: frozenset[Outcome] = frozenset({Outcome.BACKDOORED})
+    policy: Policy = field(default_factory=Policy)
 
     def inputs(self) -> list[tuple[str, Path]]:
         """As :meth:`ModelRequest.inputs`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from clipguard.core.errors import InputError
+from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import (
     Check,
@@ -65,7 +66,8 @@ def scan(request: ScanRequest, progress: Progress = SILENT) -> Result:
         ClipguardError: the scan could not run.
     """
     outcome = probe(request, Seeds(request.seed).child("scan"), progress).scan
-    return frame.result("scan", request, frame.gate(outcome, request), delivered=outcome)
+    gate = frame.gate(outcome, request)
+    return frame.result("scan", request, Exit(gate.exit_code), delivered=outcome, gate=gate)
 
 
 def probe(request: ScanRequest, seeds: Seeds, progress: Progress) -> Probed:

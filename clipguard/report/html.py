@@ -132,6 +132,7 @@ def _environment() -> Environment:
         heading=words.heading,
         verdict=words.verdict,
         lead=words.lead,
+        stale=words.stale,
         subject_name=words.subject_name,
         exit_meaning=words.exit_meaning,
         next_step=words.next_step,

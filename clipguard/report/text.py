@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from clipguard.core.gate import Gate
 from clipguard.core.measurement import Measurement, Proof
 from clipguard.core.results import Evaluation, Result, Scan
 from clipguard.core.text import printable
@@ -12,6 +13,7 @@ from clipguard.report import figures, words
 _WIDTH = 96
 _LABEL = 12
 _REASONS = 3
+_SAID = ("fail_on ", "undecided ")
 
 
 def render_text(result: Result) -> str:
@@ -27,6 +29,8 @@ def render_text(result: Result) -> str:
         lines += _evaluation(result.evaluation)
     if result.cleaning is not None:
         lines += _repair(result)
+    if result.gate is not None:
+        lines += _policy(result.gate)
     introduction, items = words.uncovered(result)
     lines += _wrap("not covered", f"{introduction} {'; '.join(items)}".strip(), most=7)
     lines += _wrap("next", words.next_step(result), most=3)
@@ -51,6 +55,19 @@ def _judgement(scan: Scan) -> list[str]:
     for index, reason in enumerate(shown):
         text = f"{figures.signed(reason.nats)} nats: {reason.text}"
         lines += _wrap("because" if index == 0 else "", text, most=1)
+    return lines
+
+
+def _policy(gate: Gate) -> list[str]:
+    """What the verdict does not say already: limits that are broken, what is accepted, and why."""
+    broken = [words.ruling(item) for item in gate.rulings if item.state == "broken"]
+    lines = []
+    for text in (item for item in broken if not item.startswith(_SAID)):
+        lines += _wrap("policy", text, most=1)
+    for item in gate.suppressed[:_REASONS]:
+        lines += _wrap("accepted", words.suppressed(item), most=2)
+    for text in words.stale(gate)[:_REASONS]:
+        lines += _wrap("ignore", text, most=1)
     return lines
 
 

@@ -6,7 +6,9 @@ import shlex
 from dataclasses import dataclass
 
 from clipguard.core.exits import Exit
+from clipguard.core.gate import Gate, Ruling, Suppressed
 from clipguard.core.results import CheckState, Evaluation, Outcome, Result, Scan
+from clipguard.report import figures
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ NOT_RUN = Word("Could not run", "!", "caution")
 MEASURED = Word("Measured", "=", "calm")
 NOT_MEASURED = Word("Not measured", "?", "caution")
 
+_REPEATED = {"fail_on", "require_check"}
 _REPORTS = {
     "scan": "Scan report",
     "clean": "Repair report",
@@ -98,6 +101,11 @@ def next_step(result: Result) -> str:
         return "Do not load this file. Ask its source for a safetensors file."
     if result.cleaning is not None:
         return _after_cleaning(result)
+    if result.gate is not None and any(item.state == "suppressed" for item in result.gate.rulings):
+        return (
+            "What was found is accepted and does not gate. Read the justification again before you "
+            "use the model."
+        )
     return _AFTER_SCAN[result.delivered.verdict.outcome]
 
 
@@ -118,6 +126,34 @@ _AFTER_SCAN = {
         "file's digest."
     ),
 }
+
+
+def ruling(item: Ruling) -> str:
+    """What one rule of the policy says."""
+    found, limit = (
+        value if isinstance(value, str) else figures.number(value)
+        for value in (item.found, item.limit)
+    )
+    return f"{item.rule} {item.state}: found {found}, limit {limit}"
+
+
+def suppressed(item: Suppressed) -> str:
+    """What does not gate, and why."""
+    until = f" until {item.expires}" if item.expires else ""
+    return f"{item.charge.id} ({item.charge.place}){until}: {item.reason}"
+
+
+def stale(gate: Gate) -> tuple[str, ...]:
+    """The ignores that do nothing."""
+    told = {
+        "expired": "expired on {item.expires}, it gates again",
+        "unused": "unused: the file {digest} has no such finding",
+    }
+    return tuple(
+        f"{item.id}: {told[item.state].format(item=item, digest=item.sha256[:12])}"
+        for item in gate.ignores
+        if item.state in told
+    )
 
 
 def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
@@ -176,5 +212,10 @@ def command_line(result: Result) -> str:
         if result.origins.get(name, "default") == "default":
             continue
         option = f"--{name.replace('_', '-')}"
-        parts += [option] if value is True else [option, shlex.quote(str(value))]
+        values = str(value).split(",") if name in _REPEATED else [str(value)]
+        parts += [option] if value is True else _given(option, values)
     return " ".join(parts)
+
+
+def _given(option: str, values: list[str]) -> list[str]:
+    return [part for value in values for part in (option, shlex.quote(value))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from clipguard.cli import main
-from clipguard.core.results import SCHEMA_VERSION, Result, ToolInfo
+from clipguard.core.results import SCHEMA_VERSION, Result, Scan, ToolInfo
 
 
 @dataclass(frozen=True)
@@ -101,4 +102,39 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
         module = ModuleType(f"clipguard.pipeline.{name}")
         setattr(module, name, stand_in)
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    return stand_in
+
+
+@pytest.fixture(scope="session")
+def build() -> ModuleType:
+    """The module that makes results, shared with the tests of reports."""
+    path = Path(__file__).parents[1] / "report" / "builders.py"
+    spec = importlib.util.spec_from_file_location("cli_builders", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass
+class Stored:
+    """Stands in for probing: the scan that every model gets."""
+
+    scan: Scan | None = None
+
+    def __call__(self, request: Any, seeds: Any, progress: Any) -> Any:
+        from clipguard.pipeline.scan import Probed
+
+        return Probed(self.scan, None, object())
+
+
+@pytest.fixture
+def stored(monkeypatch: pytest.MonkeyPatch) -> Stored:
+    """Scan and audit judge a stored scan; all but the probing is real."""
+    from clipguard.pipeline import audit, scan
+
+    stand_in = Stored()
+    for module in (audit, scan):
+        monkeypatch.setattr(module, "probe", stand_in)
     return stand_in

@@ -15,7 +15,7 @@ def test_defaults_and_their_origin(cli, pipeline):
     assert cli("scan", "folder/model.pt").code == 0
     request = pipeline.request
     assert (request.model, request.seed, request.device) == ("folder/model.pt", 0, "cpu")
-    assert request.fail_on == {Outcome.BACKDOORED}
+    assert request.policy.fail_on == {Outcome.BACKDOORED}
     assert request.settings["model"] == "model.pt"
     assert request.origins["model"] == "command line"
     assert request.origins["seed"] == "default"
@@ -143,14 +143,14 @@ def test_contradictions_are_refused(cli, pipeline, arguments):
 
 def test_fail_on_from_everywhere(cli, pipeline, tmp_path, monkeypatch):
     cli("scan", "m", "--fail-on", "natural_like", "--fail-on", "backdoored")
-    assert pipeline.request.fail_on == {Outcome.NATURAL_LIKE, Outcome.BACKDOORED}
+    assert pipeline.request.policy.fail_on == {Outcome.NATURAL_LIKE, Outcome.BACKDOORED}
     assert pipeline.request.settings["fail_on"] == "backdoored,natural_like"
-    (tmp_path / "clipguard.toml").write_text('fail_on = ["inconclusive"]\n')
+    (tmp_path / "clipguard.toml").write_text('[policy]\nfail_on = ["inconclusive"]\n')
     cli("scan", "m")
-    assert pipeline.request.fail_on == {Outcome.INCONCLUSIVE}
+    assert pipeline.request.policy.fail_on == {Outcome.INCONCLUSIVE}
     monkeypatch.setenv("CLIPGUARD_SCAN_FAIL_ON", "backdoored inconclusive")
     cli("scan", "m")
-    assert pipeline.request.fail_on == {Outcome.BACKDOORED, Outcome.INCONCLUSIVE}
+    assert pipeline.request.policy.fail_on == {Outcome.BACKDOORED, Outcome.INCONCLUSIVE}
 
 
 def test_no_machine_path_gets_into_the_record(cli, pipeline, tmp_path):

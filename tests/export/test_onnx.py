@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.export import onnx as exporter
-from clipguard.export import write_onnx_pair
+from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.parity import check_pair, pictures, sentences
 from clipguard.model.onnx import OnnxClip
 from clipguard.model.openclip import OpenClipModel
@@ -92,7 +92,8 @@ import importlib.util, pathlib, sys
 spec = importlib.util.spec_from_file_location("models", sys.argv[1])
 models = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(models)
-from clipguard.export import write_onnx_pair, write_open_clip_folder
+from clipguard.export.onnx import write_onnx_pair
+from clipguard.export.weights import write_open_clip_folder
 for kind in models.CONFIGS:
     model = models.tiny(kind)
     write_open_clip_folder(model, pathlib.Path(sys.argv[2]) / kind)

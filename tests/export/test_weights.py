@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from clipguard.core.errors import MachineError
-from clipguard.export import write_open_clip_folder
+from clipguard.export.weights import write_open_clip_folder
 from clipguard.model import compat
 from clipguard.model.openclip import OpenClipModel
 from clipguard.model.seam import ClipSpec

@@ -15,6 +15,7 @@ from clipguard.core.results import Outcome
 MODEL = Path(str(resources.examples("backdoored", "model.pt")))
 FILES = {
     "README.md",
+    "SHA256SUMS",
     "audit.html",
     "cleaning.json",
     "open_clip_config.json",

@@ -9,8 +9,9 @@ import numpy as np
 from clipguard.core.measurement import Change, Proof
 from clipguard.core.seeds import Seeds
 from clipguard.measure.bootstrap import sample
-from clipguard.pipeline.proof import HELD_OUT, OWN, decisive, too_costly
+from clipguard.pipeline.proof import HELD_OUT, OWN, decisive
 from clipguard.probes.utility import changed
+from clipguard.verdict.policy import too_costly
 
 
 def change(data: str, name: str, before: int, after: int) -> Change:

@@ -26,6 +26,7 @@ from clipguard.core.results import (
     Failure,
     FamilyResult,
     Finding,
+    Gate,
     Interval,
     Measurement,
     Note,
@@ -336,6 +337,7 @@ def shapes() -> dict[str, Result]:
         what="asks to run posix.system",
         remedy="do not load this file; ask for safetensors",
     )
+    gate = msgspec.json.decode((HERE / "gate.json").read_bytes(), type=Gate)
     backdoored = scan(Outcome.BACKDOORED)
     no_replay = replace(
         scan(Outcome.NO_EVIDENCE), replay=None, verdict=verdict(Outcome.INCONCLUSIVE)
@@ -386,6 +388,9 @@ def shapes() -> dict[str, Result]:
             delivered=backdoored,
             cleaning=cleaning(cleaned=False),
             repaired=scan(Outcome.BACKDOORED, name="open_clip_model.safetensors"),
+        ),
+        "accepted": result(
+            status="inconclusive", exit_code=3, complete=False, delivered=backdoored, gate=gate
         ),
         "evaluation": result("evaluate", evaluation=evaluation()),
         "audit_without_repair": result(
