@@ -36,8 +36,9 @@ def render_sarif(result: Result) -> bytes:
     """One run with a rule for each kind of alert; ``results`` is empty when nothing was found."""
     told, gaps = alerts.alerts(result), alerts.gaps(result)[:MOST]
     rules = _rules(told)
-    notices = {gap.id: _descriptor(gap.id) for gap in gaps}
-    uri = quote(printable(words.subject_name(result)) or "model", safe="")
+    notices = {_text(gap.id): _descriptor(gap.id) for gap in gaps}
+    uri = _segment(words.subject_name(result)) or "model"
+    category = f"clipguard/{_segment(result.command)}/{uri}/"
     run = {
         "tool": {
             "driver": {
@@ -48,7 +49,7 @@ def render_sarif(result: Result) -> bytes:
                 "properties": {"rules_sha256": _text(result.tool.rules_sha256)},
             }
         },
-        "automationDetails": {"id": f"clipguard/{quote(result.command, safe='')}/{uri}/"},
+        "automationDetails": {"id": category},
         "invocations": [_invocation(result, gaps, list(notices))],
         "artifacts": [_artifact(result, uri)],
         "results": _results(result, told, list(rules), uri),
@@ -62,8 +63,9 @@ def _rules(told: Sequence[Alert]) -> dict[str, dict[str, Any]]:
     """The rules that alerts name, as severe as their worst alert, which comes first."""
     rules: dict[str, dict[str, Any]] = {}
     for alert in told:
-        if alert.rule not in rules:
-            rules[alert.rule] = _descriptor(alert.rule) | {
+        name = _text(alert.rule)
+        if name not in rules:
+            rules[name] = _descriptor(alert.rule) | {
                 "defaultConfiguration": {"level": alert.level},
                 "properties": {
                     "tags": ["security", "machine-learning"],
@@ -108,7 +110,7 @@ def _invocation(result: Result, gaps: Sequence[Gap], known: Sequence[str]) -> di
         "exitCodeDescription": words.exit_meaning(result),
         "toolExecutionNotifications": [
             {
-                "descriptor": {"id": _text(gap.id), "index": known.index(gap.id)},
+                "descriptor": {"id": _text(gap.id), "index": known.index(_text(gap.id))},
                 "level": gap.level,
                 "message": {"text": _text(gap.text)},
             }
@@ -143,7 +145,7 @@ def _results(
     return [
         {
             "ruleId": _text(alert.rule),
-            "ruleIndex": known.index(alert.rule),
+            "ruleIndex": known.index(_text(alert.rule)),
             "kind": "fail",
             "level": LEVELS[alert.severity],
             "message": {"text": _text(alert.text) + (more if place == MOST - 1 else "")},
@@ -178,6 +180,11 @@ def _details(result: Result, alert: Alert) -> dict[str, Any]:
             "concept": verdict.concept and _text(verdict.concept),
         }
     return {key: value for key, value in details.items() if value is not None}
+
+
+def _segment(text: str) -> str:
+    """One segment of a relative URI."""
+    return quote(printable(text), safe="")
 
 
 def _text(text: str) -> str:
