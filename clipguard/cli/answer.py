@@ -144,7 +144,7 @@ def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
     """
     given = [ctx.params[name] for name in ("model", "arch", "labels")]
     data = ctx.params["data"]
-    texts = [data] if isinstance(data, str) else data
+    texts = [*([data] if isinstance(data, str) else data), *filter(None, [ctx.params.get("eval")])]
     pairs = (path for text in texts for path in expand(parse_files(text).where))
     require_untaken(outputs, [Path(value) for value in (*given, *pairs) if value])
 

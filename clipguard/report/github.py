@@ -7,7 +7,7 @@ line breaks, and in properties ``:`` and ``,`` are written as escapes.
 from __future__ import annotations
 
 from clipguard.core.results import Result
-from clipguard.core.text import printable
+from clipguard.core.text import defused, printable
 from clipguard.report import alerts, words
 
 MOST = 10  # annotations of one kind that GitHub keeps of a step
@@ -41,7 +41,7 @@ def _line(kind: str, rule: str, name: str, text: str) -> str:
 
 
 def _data(text: str) -> str:
-    return printable(text, _LONGEST).replace("%", "%25")
+    return defused(printable(text, _LONGEST)).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -25,7 +25,7 @@ from clipguard.core.results import (
     Status,
 )
 from clipguard.core.text import printable
-from clipguard.report import alerts, figures
+from clipguard.report import alerts, figures, words
 
 State = Literal["passed", "failure", "error", "skipped"]
 
@@ -53,7 +53,8 @@ def render_junit(result: Result) -> bytes:
     """One suite for each part of the run, its cases in the order of the result."""
     found = list(cases(result))
     total = Counter(case.state for case in found)
-    root = ElementTree.Element("testsuites", {"name": "clipguard", **_counts(found, total)})
+    name = printable(f"clipguard {result.command} {words.subject_name(result)}")
+    root = ElementTree.Element("testsuites", {"name": name, **_counts(found, total)})
     for name in dict.fromkeys(case.suite for case in found):
         members = [case for case in found if case.suite == name]
         states = Counter(case.state for case in members)
