@@ -22,6 +22,7 @@ MOST = 50  # rows of a table or list
 _FAMILIES = 12
 _LONGEST = 1000  # characters of one text from outside
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#!&~^$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w@=.,:/ +()'\"-]+", re.ASCII)
 _INVISIBLE = "&#8203;"  # a space without width
 
 
@@ -54,6 +55,13 @@ def render_markdown(result: Result) -> bytes:
 def inert(text: str) -> str:
     """Text that shows as it is, wherever it stands inside a line of Markdown."""
     return _MARKUP.sub(_reference, printable(text, _LONGEST))
+
+
+def code(text: str) -> Markup:
+    """An identifier or a command that can be copied; as other text where a span could be left."""
+    shown = printable(text, _LONGEST)
+    plain = _PLAIN.fullmatch(shown) and shown.strip()
+    return Markup(f"`{shown}`" if plain else inert(text))  # noqa: S704  # its letters are checked
 
 
 def _reference(found: re.Match[str]) -> str:
@@ -92,6 +100,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        code=code,
         percent=figures.percent,
         ratio=figures.ratio,
         measurement=figures.measurement,

@@ -15,10 +15,10 @@ from markdown_it import MarkdownIt
 
 from clipguard.core.results import Finding, Result, Severity
 from clipguard.core.text import printable
-from clipguard.report.markdown import MOST, inert, render_markdown
+from clipguard.report.markdown import MOST, code, inert, render_markdown
 
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
-TAGS = {*TABLE, "h2", "h3", "p", "strong", "ul", "li", "details", "summary"}
+TAGS = {*TABLE, "code", "h2", "h3", "p", "strong", "ul", "li", "details", "summary"}
 
 
 def page(result: Result) -> str:
@@ -72,6 +72,17 @@ def test_a_text_shows_as_it_is(text: str) -> None:
     plain = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     wanted = plain.replace('"', "&quot;").replace("@", "@\u200b")
     assert re.sub(r" +", " ", shown) == re.sub(r" +", " ", f"a {wanted} b")
+
+
+@given(st.text(alphabet="`|\\ a@.<'", max_size=12))
+def test_a_span_of_code_is_never_left(text: str) -> None:
+    page = f"| h | i |\n| --- | --- |\n| {code(text)} | end |\n"
+    shown = MarkdownIt("commonmark").enable("table").render(page)
+    assert shown.count("<td") == 2
+    assert "<td>end</td>" in shown
+    assert set(re.findall(r"</?(\w+)", shown)) <= TAGS
+    if "<code>" in shown:
+        assert not set(text) & set("`|\\<")
 
 
 def test_addresses_are_no_links() -> None:
