@@ -37,7 +37,7 @@ def command(before: Path, after: Path, as_json: bool, tolerance: float) -> int:
     from clipguard.report.changes import changes
 
     first, second = stored.read(before), stored.read(after)
-    found = stored.drawn(after, lambda: changes(first, second, tolerance))
+    found = changes(first, second, tolerance)
     if as_json:
         console.emit(comparison.comparison_json(first, second, found))
     else:

@@ -32,13 +32,21 @@ def command(result: Path, name: str, output: Path | None) -> int:
     """
     from clipguard.cli import answer, console, stored
     from clipguard.core import atomic
+    from clipguard.core.errors import InputError
     from clipguard.report.formats import render
 
     if output:
         answer.require_place(output)
         answer.require_untaken([output], [result])
-    found = stored.read(result)
-    data = stored.drawn(result, lambda: render(found, name))
+    try:
+        data = render(stored.read(result), name)
+    except ArithmeticError as error:
+        raise InputError(
+            "result.invalid",
+            "holds figures that no run writes",
+            where=str(result),
+            remedy=stored.REMEDY,
+        ) from error
     if output:
         atomic.write_bytes(output, data)
     elif name == "text":

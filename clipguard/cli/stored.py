@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from clipguard.core.errors import InputError
 from clipguard.core.results import Result
 
-Made = TypeVar("Made")
-
+REMEDY = "give the JSON written by scan, clean, audit or evaluate"
 LARGEST = 64_000_000  # bytes; a result with all its pictures has a few
 
 
@@ -39,30 +36,13 @@ def read(path: Path) -> Result:
             "result.unreadable",
             f"cannot be read: {error.strerror if isinstance(error, OSError) else error}",
             where=name,
-            remedy="give the JSON written by scan, clean, audit or evaluate",
+            remedy=REMEDY,
         ) from error
     if len(data) > LARGEST:
         raise InputError(
             "result.too_large",
             f"more than {LARGEST:,} bytes",
             where=name,
-            remedy="give the JSON written by scan, clean, audit or evaluate",
+            remedy=REMEDY,
         )
     return schema.loads(data, where=name)
-
-
-def drawn(path: Path, draw: Callable[[], Made]) -> Made:
-    """What is made of a result; figures that no run writes are an error of the file, not a bug.
-
-    Raises:
-        InputError: the figures cannot be drawn or compared.
-    """
-    try:
-        return draw()
-    except (ArithmeticError, ValueError) as error:
-        raise InputError(
-            "result.invalid",
-            f"holds figures that no run writes: {error}",
-            where=str(path),
-            remedy="give the JSON written by scan, clean, audit or evaluate",
-        ) from error

@@ -141,7 +141,15 @@ def test_odd_figures_are_told_and_end_in_no_traceback(cli, tmp_path, planted, nu
     assert cli("compare", path, path).code == 0
 
 
-@pytest.fixture(scope="session")
+def test_figures_that_cannot_be_drawn_are_an_error_of_the_file(cli, planted, tmp_path):
+    planted["delivered"]["verdict"]["likelihood_ratio"] = -1.0
+    (tmp_path / "odd.json").write_text(json.dumps(planted))
+    ended = cli("report", "odd.json", "--format", "html")
+    assert (ended.code, ended.out) == (2, "")
+    assert "error [result.invalid] odd.json: holds figures" in ended.err
+
+
+@pytest.fixture
 def planted() -> dict:
     """The JSON of a scan."""
     text = (Path(__file__).parents[1] / "report/evaluation.json").read_text()
