@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import click
 
-from clipguard.cli import console, sources
+from clipguard.cli import console, reports, sources
 from clipguard.cli.failures import BugError, explained
+from clipguard.cli.reports import Report
 from clipguard.core import atomic, ranks
 from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.core.progress import Progress
@@ -36,6 +37,7 @@ def give(
     ask: Callable[[click.Context], Request],
     run: Callable[[Request, Progress], Result],
     write: Write | None,
+    wanted: Sequence[Report] = (),
 ) -> Result:
     """Run a command and write its JSON; a failure is answered with a result as well.
 
@@ -44,14 +46,12 @@ def give(
         ask: makes the request from the options.
         run: the pipeline's function.
         write: where the JSON goes; None: nowhere.
+        wanted: reports to write as well.
 
     Raises:
         ClipguardError: what the command failed with, after the JSON was written.
     """
-    from clipguard.core import schema
-
     progress = begin(ctx)
-    write = write if ranks.is_main() else None
     request: ModelRequest = ModelRequest(model="")
     try:
         asked = ask(ctx)
@@ -63,15 +63,30 @@ def give(
         result = run(asked, progress)
     except Exception as error:
         told = explained(error)
-        if write is not None and not told.code.startswith("output."):
+        if not told.code.startswith("output."):
             with suppress(ClipguardError):  # the first error is the one to tell
-                write(schema.dumps(_failed(ctx.info_name or "", request, told)))
+                _deliver(_failed(ctx.info_name or "", request, told), write, wanted)
         if told is error:
             raise
         raise told from error
-    if write is not None:
-        write(schema.dumps(result))
+    _deliver(result, write, wanted)
     return result
+
+
+def _deliver(result: Result, write: Write | None, wanted: Sequence[Report]) -> None:
+    """JSON, reports, and annotations where a runner of GitHub Actions listens."""
+    if not ranks.is_main():
+        return
+    if write is not None:
+        from clipguard.core import schema
+
+        write(schema.dumps(result))
+    reports.write(result, wanted)
+    if console.on_github():
+        from clipguard.report.github import commands
+
+        for line in commands(result):
+            console.command(line)
 
 
 def summarise(ctx: click.Context, result: Result) -> None:
@@ -110,6 +125,17 @@ def require_place(path: Path) -> None:
         )
 
 
+def require_places(ctx: click.Context, others: Sequence[Path], wanted: Sequence[Report]) -> None:
+    """Find out before the work that reports cannot be written, or would hit another file.
+
+    Raises:
+        ClipguardError: as :func:`require_place` and :func:`require_apart` do.
+    """
+    for report in wanted:
+        require_place(report.path)
+    require_apart(ctx, [*others, *(report.path for report in wanted)])
+
+
 def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
     """Refuse to write over what is read, or twice to one file.
 
@@ -118,9 +144,14 @@ def require_apart(ctx: click.Context, outputs: Sequence[Path]) -> None:
     """
     given = [ctx.params[name] for name in ("model", "arch", "labels", "baseline")]
     data = ctx.params["data"]
-    texts = [data] if isinstance(data, str) else data
+    texts = [*([data] if isinstance(data, str) else data), *filter(None, [ctx.params.get("eval")])]
     pairs = (path for text in texts for path in expand(parse_files(text).where))
-    taken = [Path(value) for value in (*given, *pairs) if value]
+    require_untaken(outputs, [Path(value) for value in (*given, *pairs) if value])
+
+
+def require_untaken(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """The same, where the inputs are known; raises as :func:`require_apart` does."""
+    taken = list(inputs)
     for path in outputs:
         if any(_same(path, other) for other in taken):
             raise InputError(

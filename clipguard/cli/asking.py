@@ -26,7 +26,7 @@ from clipguard.pipeline.requests import (
 Request = TypeVar("Request", bound=ModelRequest)
 
 # Where the answer goes, and in how many attempts it was computed, changes nothing.
-_NOT_RECORDED = frozenset({"output", "html", "as_json", "resume", "save_every"})
+_NOT_RECORDED = frozenset({"output", "html", "as_json", "report", "resume", "save_every"})
 
 
 def scan_request(ctx: click.Context) -> ScanRequest:

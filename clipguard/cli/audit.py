@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from clipguard.cli import options
+from clipguard.cli import options, reports
 
 
 @click.command("audit")
 @options.model
 @options.output("clipguard-audit")
+@reports.option
 @options.cleaning
 @options.probing
 @options.gating
 @options.running
 @options.speaking
 @click.pass_context
-def command(ctx: click.Context, /, as_json: bool, **_: Any) -> int:
+def command(
+    ctx: click.Context,
+    /,
+    output: Path,
+    as_json: bool,
+    report: tuple[reports.Report, ...],
+    **_: Any,
+) -> int:
     """Scan, clean when needed, export and report.
 
     The exit code speaks of the model that may be used afterwards: 0 as well when the delivered
@@ -35,6 +44,8 @@ def command(ctx: click.Context, /, as_json: bool, **_: Any) -> int:
 
         return audit(request, progress)
 
-    result = answer.give(ctx, audit_request, run, console.emit if as_json else None)
+    if report:
+        answer.require_places(ctx, [output], report)
+    result = answer.give(ctx, audit_request, run, console.emit if as_json else None, report)
     answer.summarise(ctx, result)
     return result.exit_code

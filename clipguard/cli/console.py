@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from clipguard.core.progress import SILENT, Progress
-from clipguard.core.text import printable
+from clipguard.core.text import defused, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -24,10 +24,25 @@ SENTENCE = 1000  # characters; longer than a name or path, so that none is cut
 QUIET, VERBOSE, DEBUG = "quiet", "verbose", "debug"
 
 
+def on_github() -> bool:
+    """Whether a runner of GitHub Actions reads both streams, and looks for commands in them."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def tell(text: str) -> None:
     """One message on stderr; a reader that went away stops no work."""
+    command(defused(text) if on_github() else text)
+
+
+def command(text: str) -> None:
+    """A line on stderr that a runner may obey."""
     with contextlib.suppress(BrokenPipeError, ValueError):
         print(text, file=sys.stderr, flush=True)
+
+
+def emit_text(text: str) -> None:
+    """An answer for people on stdout."""
+    emit((defused(text) if on_github() else text).encode())
 
 
 def emit(data: bytes) -> None:

@@ -72,5 +72,5 @@ def command(ctx: click.Context, /, as_json: bool, output: Path | None, **_: Any)
     if not as_json:
         from clipguard.report.text import render_text
 
-        console.emit(render_text(result).encode())
+        console.emit_text(render_text(result))
     return result.exit_code

@@ -33,6 +33,8 @@ COMMANDS: Mapping[str, Entry] = {
     "evaluate": Entry(
         "clipguard.cli.evaluate:command", "Measure accuracy, retrieval and a stated trigger."
     ),
+    "report": Entry("clipguard.cli.report:command", "Render a stored result in another format."),
+    "compare": Entry("clipguard.cli.compare:command", "Tell what changed between two results."),
     "demo": Entry("clipguard.cli.demo:command", "Audit a clean and a backdoored example."),
     "inspect": Entry("clipguard.cli.inspect:command", "Tell what a checkpoint holds."),
     "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),

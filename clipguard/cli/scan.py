@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from clipguard.cli import console, options
+from clipguard.cli import console, options, reports
 
 
 @click.command("scan")
@@ -22,12 +22,20 @@ from clipguard.cli import console, options
 @click.option(
     "--html", type=options.PATH, metavar="FILE", help="Write the report for people as well."
 )
+@reports.option
 @options.probing
 @options.gating
 @options.running
 @options.speaking
 @click.pass_context
-def command(ctx: click.Context, /, output: Path | None, html: Path | None, **_: Any) -> int:
+def command(
+    ctx: click.Context,
+    /,
+    output: Path | None,
+    html: Path | None,
+    report: tuple[reports.Report, ...],
+    **_: Any,
+) -> int:
     """Probe a checkpoint for backdoors.
 
     Replays known triggers on pictures that the model recognises, and judges what they do. The
@@ -35,7 +43,6 @@ def command(ctx: click.Context, /, output: Path | None, html: Path | None, **_: 
     """
     from clipguard.cli import answer
     from clipguard.cli.asking import scan_request
-    from clipguard.core import atomic
     from clipguard.core.progress import Progress
     from clipguard.core.results import Result
     from clipguard.pipeline.requests import ScanRequest
@@ -45,14 +52,13 @@ def command(ctx: click.Context, /, output: Path | None, html: Path | None, **_: 
 
         return scan(request, progress)
 
-    outputs = [path for path in (output, html) if path]
-    for path in outputs:
-        answer.require_place(path)
-    answer.require_apart(ctx, outputs)
-    result = answer.give(ctx, scan_request, run, answer.to_file(output) if output else console.emit)
     if html:
-        from clipguard.report.html import render_html
-
-        atomic.write_bytes(html, render_html(result))
+        report = (*report, reports.Report("html", html))
+    if output:
+        answer.require_place(output)
+    answer.require_places(ctx, [output] if output else [], report)
+    result = answer.give(
+        ctx, scan_request, run, answer.to_file(output) if output else console.emit, report
+    )
     answer.summarise(ctx, result)
     return result.exit_code

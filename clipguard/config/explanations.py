@@ -9,7 +9,7 @@ from clipguard.config import toml
 from clipguard.core import resources
 from clipguard.core.errors import ConfigError
 
-KINDS = ("check", "error", "finding", "note")
+KINDS = ("check", "error", "finding", "note", "verdict")
 _KEYS = frozenset({"title", "text", "remedy", "false_alarms"})
 
 

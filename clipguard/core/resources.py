@@ -25,6 +25,11 @@ def templates() -> Traversable:
     return _root("templates")
 
 
+def template(name: str) -> str:
+    """The text of one of them."""
+    return templates().joinpath(name).read_text(encoding="utf-8")
+
+
 def examples(*parts: str) -> Traversable:
     """A file or folder of the example models."""
     return _root("examples").joinpath(*parts)

@@ -35,12 +35,12 @@ def loads(data: bytes, *, where: str = "result") -> Result:
     """
     try:
         return msgspec.json.decode(data, type=Result)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             "result.invalid",
             f"not a clipguard result of schema {SCHEMA_VERSION}: {error}",
             where=where,
-            remedy="give the JSON written by scan, clean or audit",
+            remedy="give the JSON written by scan, clean, audit or evaluate",
         ) from error
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 LIMIT = 200
 # Control, format (bidirectional marks among them), surrogate, private, unassigned, line separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
@@ -25,6 +28,11 @@ def printable(text: str, limit: int = LIMIT) -> str:
         shown.append(piece)
         length += len(piece)
     return "".join(shown)
+
+
+def defused(text: str) -> str:
+    """Text in whose lines a runner of GitHub Actions finds no command, such as ``::add-mask::``."""
+    return _COMMAND.sub(lambda found: f"{found[0]} ", text)
 
 
 def _escape(letter: str) -> str:

@@ -1,1 +1,1 @@
-"""What people read: one self-contained HTML document, and a short text. No torch is needed."""
+"""What people and machines read, rendered from a result alone. No torch is needed."""

@@ -34,7 +34,7 @@ def render_html(result: Result) -> bytes:
     Args:
         result: everything shown comes from here.
     """
-    style = _template("report.css")
+    style = resources.template("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = _environment().get_template("report.html.j2")
     text = page.render(
@@ -100,14 +100,10 @@ def _without_pictures(item: Demonstration) -> Demonstration:
     )
 
 
-def _template(name: str) -> str:
-    return resources.templates().joinpath(name).read_text(encoding="utf-8")
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FunctionLoader(_template),
+        loader=FunctionLoader(resources.template),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_harmless,

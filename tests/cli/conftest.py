@@ -32,7 +32,7 @@ def _outside(
 ) -> Iterator[None]:
     """Work in an empty folder, with no settings of the machine, and leave logging as it was."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CLIPGUARD_MODEL", "CLIPGUARD_DEBUG", "CLIPGUARD_SCAN_SEED"):
+    for name in ("CLIPGUARD_MODEL", "CLIPGUARD_DEBUG", "CLIPGUARD_SCAN_SEED", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)

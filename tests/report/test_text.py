@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -50,22 +50,9 @@ def test_reasons_are_given_for_a_suspicion_only(shapes: dict[str, Result]) -> No
     assert "nats" not in render_text(shapes["no_evidence"])
 
 
-def spoil(item: Any, suffix: str) -> Any:
-    if type(item) is str:
-        return item if item in {"pass", "fail", "error", "inconclusive"} else suffix + item
-    if isinstance(item, tuple):
-        return tuple(spoil(value, suffix) for value in item)
-    if isinstance(item, dict):
-        return {key: spoil(value, suffix) for key, value in item.items()}
-    if dataclasses.is_dataclass(item):
-        return replace(  # type: ignore[type-var]  # an instance, not a class
-            item,
-            **{f.name: spoil(getattr(item, f.name), suffix) for f in dataclasses.fields(item)},
-        )
-    return item
-
-
-def test_no_name_reaches_the_terminal_raw(build: ModuleType, shapes: dict[str, Result]) -> None:
+def test_no_name_reaches_the_terminal_raw(
+    build: ModuleType, shapes: dict[str, Result], spoil: Callable[[Any, str], Any]
+) -> None:
     for result in shapes.values():
         for text in build.HOSTILE:
             shown = render_text(spoil(result, text))

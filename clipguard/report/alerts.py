@@ -1,0 +1,153 @@
+"""What a machine is told of a result: what is wrong with the model, and what nobody looked at.
+
+SARIF, the lines for GitHub Actions and the comparison of two results are made from these lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from clipguard.core.results import Check, CheckState, Finding, Outcome, Result, Scan, Severity
+
+Level = Literal["error", "warning", "note"]
+
+LEVELS: dict[Severity, Level] = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+}
+_VERDICTS = {
+    Outcome.BACKDOORED: Severity.CRITICAL,
+    Outcome.NATURAL_LIKE: Severity.MEDIUM,
+    Outcome.INCONCLUSIVE: Severity.MEDIUM,
+}
+_CHECKS: dict[CheckState, Level] = {
+    CheckState.FAILED: "error",
+    CheckState.WEAK: "warning",
+    CheckState.SKIPPED: "warning",
+}
+NOT_PROBED = "no trigger was tried on the model, nothing is said about backdoors"
+_OFFSET = re.compile(r" @ byte \d+$")
+_AT_BYTE = re.compile(r" at byte \d+$")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something wrong with the model.
+
+    ``rule`` is explained by ``clipguard explain``; ``key`` names the matter within its rule in
+    words that another scan of the model, another seed or another place of the file would use too.
+    """
+
+    rule: str
+    severity: Severity
+    key: str
+    text: str
+
+    @property
+    def level(self) -> Level:
+        """How loudly it is told."""
+        return LEVELS[self.severity]
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits: equal for the same matter in another run."""
+        return hashlib.sha256(f"{self.rule}\0{self.key}".encode(errors="replace")).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that the verdict does not reach; ``id`` is explained by ``clipguard explain``."""
+
+    id: str
+    level: Level
+    text: str
+
+
+def alerts(result: Result) -> tuple[Alert, ...]:
+    """What is wrong with the model: the worst first, then in the order of the result."""
+    found = list(from_findings(result))
+    if result.delivered is not None:
+        found += _from_verdict(result, result.delivered)
+    if result.cleaning is not None and not result.cleaning.cleaned:
+        reasons = "; ".join(result.cleaning.refused) or "the repaired model did not pass"
+        found.append(Alert("verdict.not_cleaned", Severity.HIGH, "", f"Not cleaned: {reasons}."))
+    order = list(LEVELS)
+    return tuple(sorted(found, key=lambda item: order.index(item.severity)))
+
+
+def from_findings(result: Result) -> tuple[Alert, ...]:
+    """Those about the given file itself."""
+    return tuple(_from_finding(item) for item in findings(result))
+
+
+def findings(result: Result) -> tuple[Finding, ...]:
+    """All findings about the given file, whether it was read or refused."""
+    subject = result.delivered.subject if result.delivered is not None else None
+    if subject is None and result.evaluation is not None:
+        subject = result.evaluation.subject
+    return (*result.findings, *(subject.findings if subject is not None else ()))
+
+
+def gaps(result: Result) -> tuple[Gap, ...]:
+    """What this run says nothing about: the loudest first."""
+    found: list[Gap] = []
+    refused = {item.rule for item in result.findings}
+    if result.error is not None and result.error.code not in refused:
+        remedy = f"; {result.error.remedy}" if result.error.remedy else ""
+        found.append(Gap(result.error.code, "error", f"{result.error.message}{remedy}"))
+    for scan in (result.delivered, result.repaired):
+        found += _unseen(scan) if scan is not None else ()
+    if result.evaluation is not None:
+        found += _unpassed(result.evaluation.checks)
+    if result.delivered is None or result.delivered.replay is None:
+        level: Level = "warning" if result.evaluation is None else "note"
+        found.append(Gap("coverage.not_probed", level, NOT_PROBED))
+    limits = result.delivered.verdict.not_covered if result.delivered is not None else ()
+    found += [Gap("coverage.excluded", "note", text) for text in limits]
+    order = ("error", "warning", "note")
+    return tuple(sorted(dict.fromkeys(found), key=lambda item: order.index(item.level)))
+
+
+def _from_finding(item: Finding) -> Alert:
+    """The first folder of an archive bears the name of the file, so it is no part of the key."""
+    place = _OFFSET.sub("", item.where)
+    inside = place.partition("/")[2] or place
+    what = _AT_BYTE.sub("", item.what).replace(f" in {place}", "").replace(place, inside)
+    return Alert(item.rule, item.severity, f"{inside}\0{what}", f"{item.what}; {item.remedy}")
+
+
+def _from_verdict(result: Result, scan: Scan) -> Iterator[Alert]:
+    """The target is the key: a backdoor keeps it, while the family that reveals it may change."""
+    verdict = scan.verdict
+    undecided = verdict.outcome is Outcome.INCONCLUSIVE and result.status != "fail"
+    if verdict.outcome in _VERDICTS and not undecided:
+        repaired = result.cleaning is not None and result.cleaning.cleaned
+        more = " A repaired copy was written and passed its own scan." if repaired else ""
+        yield Alert(
+            f"verdict.{verdict.outcome.value}",
+            _VERDICTS[verdict.outcome],
+            verdict.concept or "",
+            verdict.summary + more,
+        )
+
+
+def _unpassed(checks: Sequence[Check]) -> Iterator[Gap]:
+    for item in checks:
+        if item.state in _CHECKS:
+            yield Gap(item.id, _CHECKS[item.state], item.reason)
+
+
+def _unseen(scan: Scan) -> Iterator[Gap]:
+    yield from _unpassed(scan.checks)
+    for note in scan.subject.notes:
+        yield Gap(note.code, "note", note.text)
+    for family in scan.replay.families if scan.replay is not None else ():
+        if family.share_rise.value is None:
+            why = family.share_rise.absent or "no reason is recorded"
+            yield Gap("coverage.not_measured", "warning", f"{family.title}: {why}")

@@ -1,0 +1,48 @@
+"""Lines that GitHub Actions shows as annotations of a run.
+
+The runner reads commands from both output streams of a step, only at the start of a line; ``%``,
+line breaks, and in properties ``:`` and ``,`` are written as escapes.
+"""
+
+from __future__ import annotations
+
+from clipguard.core.results import Result
+from clipguard.core.text import defused, printable
+from clipguard.report import alerts, words
+
+MOST = 10  # annotations of one kind that GitHub keeps of a step
+_LONGEST = 1000
+
+
+def commands(result: Result) -> tuple[str, ...]:
+    """One line for each alert, and for each gap that is more than a note.
+
+    An alert that does not fail the run is a warning at most: a red line beside a green run would
+    contradict it.
+    """
+    told = [(alert.level, alert.rule, alert.text) for alert in alerts.alerts(result)]
+    told += [(gap.level, gap.id, gap.text) for gap in alerts.gaps(result) if gap.level != "note"]
+    name = printable(words.subject_name(result))
+    lines = []
+    for kind in ("error", "warning", "notice"):
+        chosen = [item for item in told if _kind(item[0], failed=result.exit_code != 0) == kind]
+        lines += [_line(kind, rule, name, text) for _, rule, text in chosen[:MOST]]
+    return tuple(lines)
+
+
+def _kind(level: str, *, failed: bool) -> str:
+    if level == "error":
+        return "error" if failed else "warning"
+    return "warning" if level == "warning" else "notice"
+
+
+def _line(kind: str, rule: str, name: str, text: str) -> str:
+    return f"::{kind} title={_property(f'clipguard {rule}')}::{_data(f'{name}: {text}')}"
+
+
+def _data(text: str) -> str:
+    return defused(printable(text, _LONGEST)).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
