@@ -215,7 +215,7 @@ def _failure(loss: float, terms: Terms, ceiling: float, max_drift: float) -> str
 
 def _spread(embeddings: Tensor) -> float:
     """Mean squared distance of unit vectors (B, D) from their centre, 0..1."""
-    return 1 - float(embeddings.detach().mean(dim=0).square().sum())
+    return max(1 - float(embeddings.detach().mean(dim=0).square().sum()), 0.0)
 
 
 def _aligned(terms: Terms) -> float | None:

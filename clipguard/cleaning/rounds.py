@@ -47,12 +47,15 @@ class Goals:
 
     def misses(self, standing: Standing, utility: float) -> tuple[float, float, float, float]:
         """By how much each goal is missed, what must not be broken first; smaller is better."""
-        return (
-            max(utility - standing.utility - self.loss, 0.0),
-            max(standing.drift - self.drift, 0.0),
-            max(standing.success - self.success, 0.0),
-            max(standing.inverted - self.inverted, 0.0),
+        beyond = (
+            utility - standing.utility - self.loss,
+            standing.drift - self.drift,
+            standing.success - self.success,
+            standing.inverted - self.inverted,
         )
+        # Shares of a few dozen pictures: what is smaller than this is rounding.
+        loss, drift, success, inverted = (max(round(value, 9), 0.0) for value in beyond)
+        return loss, drift, success, inverted
 
 
 class Rounds:

@@ -13,10 +13,11 @@ from towers import batch, real
 from clipguard.cleaning import options
 from clipguard.cleaning.engine import Engine, Frozen
 from clipguard.cleaning.gradcache import Tape
-from clipguard.cleaning.guided import Pull
 from clipguard.cleaning.guides import Guides
 from clipguard.cleaning.loop import Terms, trainable
 from clipguard.cleaning.losses import clip_loss, drift, par_loss
+from clipguard.cleaning.pool import Pool
+from clipguard.cleaning.pull import Pull
 from clipguard.core.seeds import Seeds
 from clipguard.pairs.types import PairBatch
 
@@ -58,9 +59,12 @@ class Fixed:
 
 
 def pull(reference) -> Pull:
-    weights = options.TermWeights(distill=10.0, contrastive=0.2)
-    guides = Guides((SUSPECT,), 4, 0.5, Seeds(2))
-    return Pull(2.0, weights, Frozen(reference, Engine()), Fixed(), guides)  # type: ignore[arg-type]
+    weights = options.TermWeights(distill=10.0, contrastive=0.2, smallest_view=1.0)
+    guides, frozen = Guides((SUSPECT,), 4, 0.5, Seeds(2)), Frozen(reference, Engine())
+    settings = options.load("guided", options.GuidedSettings).inversion
+    pool = Pool(settings, Fixed(), frozen, torch.empty(0, 16), Seeds(3))  # type: ignore[arg-type]
+    pool.prepare(reference, 0)
+    return Pull(2.0, weights, frozen, Fixed(), guides, pool, inverted=0.5)  # type: ignore[arg-type]
 
 
 def largest(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:

@@ -31,20 +31,20 @@ def pool(targets: int = 0, seed: int = 0) -> Pool:
 def walked(steps: int, **kwargs: int) -> Pool:
     made = pool(**kwargs)
     for step in range(steps):
-        made.renew(MODEL, step)
+        made.prepare(MODEL, step)
     return made
 
 
 def test_triggers_are_made_every_few_steps_and_the_oldest_are_dropped() -> None:
     made = pool()
-    made.renew(MODEL, 0)
-    made.renew(MODEL, 1)
-    assert [entry.step for entry in made.entries] == [0, 0]
-    assert [entry.step for entry in walked(5).entries] == [0, 2, 2, 4, 4]
+    made.prepare(MODEL, 0)
+    made.prepare(MODEL, 1)
+    assert [entry.step for entry in made.made] == [0, 0]
+    assert [entry.step for entry in walked(5).made] == [0, 2, 2, 4, 4]
 
 
 def test_every_target_meets_every_form() -> None:
-    entries = walked(1, targets=2).entries
+    entries = walked(1, targets=2).made
     sides = [entry.trigger.pattern.shape[-1] for entry in entries]
     assert len(entries) == 8
     assert sum(side == SIZE for side in sides) == 4
@@ -54,15 +54,15 @@ def test_every_target_meets_every_form() -> None:
 
 def test_going_back_forgets_what_came_later_and_makes_it_again_alike() -> None:
     made, straight = walked(5), walked(3)
-    made.renew(MODEL, 2)
-    for ours, theirs in zip(made.entries[-2:], straight.entries[-2:], strict=True):
+    made.prepare(MODEL, 2)
+    for ours, theirs in zip(made.made[-2:], straight.made[-2:], strict=True):
         assert ours.step == theirs.step == 2
         assert torch.equal(ours.trigger.pattern, theirs.trigger.pattern)
 
 
 def test_stamping_depends_on_step_and_state_alone() -> None:
     made = walked(3)
-    again = replace(pool(), entries=made.entries)
+    again = replace(pool(), made=made.made)
     stamped = made.stamp(PIXELS, 2)
     assert torch.equal(stamped, again.stamp(PIXELS, 2))
     assert not torch.equal(stamped, made.stamp(PIXELS, 3))
@@ -72,9 +72,9 @@ def test_stamping_depends_on_step_and_state_alone() -> None:
 
 def test_training_and_its_trial_do_not_share_triggers() -> None:
     made = walked(1)
-    other = replace(made, seeds=Seeds(9), entries=())
-    other.renew(MODEL, 0)
-    shapes = [(e.trigger.pattern.shape, e.trigger.place) for e in (*made.entries, *other.entries)]
+    other = replace(made, seeds=Seeds(9), made=())
+    other.prepare(MODEL, 0)
+    shapes = [(e.trigger.pattern.shape, e.trigger.place) for e in (*made.made, *other.made)]
     assert shapes[0] != shapes[2] or not torch.equal(
-        made.entries[0].trigger.pattern, other.entries[0].trigger.pattern
+        made.made[0].trigger.pattern, other.made[0].trigger.pattern
     )
