@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,6 +17,7 @@ from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, par
 from clipguard.pipeline.requests import (
     AuditRequest,
     CleanRequest,
+    DrillRequest,
     EvaluateRequest,
     ModelRequest,
     ScanRequest,
@@ -52,6 +53,19 @@ def clean_request(ctx: click.Context) -> CleanRequest:
 def audit_request(ctx: click.Context) -> AuditRequest:
     """What ``clipguard audit`` asks for; raises as :func:`scan_request` does."""
     return _request(AuditRequest, ctx, _repair(ctx))
+
+
+def drill_request(ctx: click.Context) -> DrillRequest:
+    """What ``clipguard drill`` asks for; raises as :func:`scan_request` does."""
+    given = _given(ctx)
+    _require_whole(given["data"], None)
+    request = _request(DrillRequest, ctx, given)
+    # One done within several budgets is to end in the same bytes as one done at once.
+    settings, origins = (
+        {name: value for name, value in facts.items() if name not in {"budget", "keep"}}
+        for facts in (request.settings, request.origins)
+    )
+    return replace(request, settings=settings, origins=origins)
 
 
 def evaluate_request(ctx: click.Context) -> EvaluateRequest:
@@ -131,9 +145,11 @@ def _synthetic(value: str | float | bool | None) -> SyntheticSpec | None:
 def _plain(name: str, value: Any) -> Scalar:
     """A value fit for the record: a file by its name alone, so that no machine's paths get out."""
     if isinstance(value, tuple):
-        return ",".join(sorted(map(str, value)))
+        return ",".join(sorted(str(_plain(name, item)) for item in value))
     if isinstance(value, SyntheticSpec | FileSpec):
         return str(value)
-    if value is not None and (name in {"model", "arch", "trigger"} or isinstance(value, Path)):
+    if value is not None and (
+        name in {"model", "arch", "trigger", "triggers"} or isinstance(value, Path)
+    ):
         return printable(os.path.basename(os.path.abspath(str(value))))
     return cast(Scalar, value)

@@ -1,9 +1,9 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
 Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
-``[audit]`` and ``[evaluate]`` for one command. The file is searched from the working folder upward
-to the root of the repository, never from the folder of the model: the subject must not set its own
-exam.
+``[audit]``, ``[evaluate]`` and ``[drill]`` for one command. The file is searched from the working
+folder upward to the root of the repository, never from the folder of the model: the subject must
+not set its own exam.
 """
 
 from __future__ import annotations
@@ -57,11 +57,22 @@ _EVALUATE = {
     "variant": "name",
     "target": "name",
 }
+_DRILL = {
+    **{key: kind for key, kind in _SCAN.items() if key not in {"fail_on", "exit_zero"}},
+    "budget": "time",
+    "output": "path",
+    "triggers": "list of names",
+    "rounds": "integer",
+    "clean": "true or false",
+    "resume": "true or false",
+    "keep": "path",
+}
 KNOWN: Mapping[str, Mapping[str, str]] = {
     "scan": _SCAN,
     "clean": _CLEAN,
     "audit": _CLEAN,
     "evaluate": _EVALUATE,
+    "drill": _DRILL,
 }
 """Command -> key -> kind of value. The keys are those of the command's options."""
 
@@ -70,6 +81,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "name": (str,),
     "name or path": (str,),
     "source": (str,),
+    "time": (str,),
     "integer": (int,),
     "number": (int, float),
     "true or false": (bool,),
@@ -108,7 +120,7 @@ def read(path: Path) -> Settings:
     if path.name == PROJECT:
         tables = tables.get("tool", {}).get("clipguard", {})
     shared = {key: value for key, value in tables.items() if key not in KNOWN}
-    known_anywhere = {**_EVALUATE, **_CLEAN}
+    known_anywhere = {**_DRILL, **_EVALUATE, **_CLEAN}
     _check(shared, known_anywhere, path, extra=tuple(KNOWN))
     values = {}
     for command, known in KNOWN.items():
@@ -116,7 +128,10 @@ def read(path: Path) -> Settings:
         if not isinstance(own, dict):
             raise _wrong(path, command, "a table")
         _check(own, known, path, prefix=f"{command}.")
-        merged = {**{key: value for key, value in shared.items() if key in known}, **own}
+        fitting = {
+            key: value for key, value in shared.items() if key in known and _fits(value, known[key])
+        }
+        merged = {**fitting, **own}
         values[command] = {
             key: _resolved(value, known[key], path.parent) for key, value in merged.items()
         }
