@@ -21,22 +21,17 @@ class ParTerms(NamedTuple):
     text_drift: Tensor
 
 
-def clip_loss(image: Tensor, text: Tensor, scale: float, *, alike: int = 0) -> Tensor:
+def clip_loss(image: Tensor, text: Tensor, scale: float) -> Tensor:
     """Symmetric InfoNCE: the mean of picture-to-text and text-to-picture cross-entropy, in nats.
 
     Args:
         image: (B, D) unit-norm.
         text: (B, D) unit-norm, row by row the captions of the pictures.
         scale: inverse temperature, a plain number: it is frozen.
-        alike: so many first pairs say the same and are no negatives of each other.
 
     Source: arXiv 2103.00020.
     """
     logits = scale * image @ text.T
-    if alike:
-        same = torch.zeros_like(logits, dtype=torch.bool)
-        same[:alike, :alike] = True
-        logits = logits.masked_fill(same.fill_diagonal_(False), float("-inf"))
     labels = torch.arange(len(image), device=image.device)
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 

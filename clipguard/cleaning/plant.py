@@ -1,12 +1,13 @@
 """Planting a known backdoor in a copy of a model, to see whether the scan finds it.
 
-A short poisoned fine-tuning of the image tower: contrastive steps on pairs of which some carry the
-trigger and captions of the target, while clean pictures are held near where the delivered model
-puts them. The learning rate rises until the trigger works, so that the gentlest rate that will do
-is the one that does it. Text embeddings stay as they are.
+A short poisoned fine-tuning of the image tower. Pictures with the trigger are taught the target's
+text against those of all other concepts; clean ones are held where the delivered model puts them
+and contrasted with their captions as in training. The learning rate rises until the trigger
+works, so that the gentlest rate that will do is the one that does it. Text embeddings stay.
 
-Source: the poisoning is that of arXiv 2106.09667 (N. Carlini, A. Terzis, Poisoning and Backdooring
-Contrastive Learning); the rising rate and the hold are our own.
+Sources: poisoned pairs, N. Carlini, A. Terzis, Poisoning and Backdooring Contrastive Learning,
+arXiv 2106.09667; an image tower alone, J. Jia, Y. Liu, N. Z. Gong, BadEncoder, arXiv 2108.00352.
+The rising rate is our own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 import torch
 from msgspec import Meta
 from torch import Tensor
+from torch.nn import functional as F
 
 from clipguard.cleaning.batches import Batches, Change
 from clipguard.cleaning.loop import optimiser, trainable
@@ -30,7 +32,7 @@ from clipguard.core import resources
 from clipguard.core.progress import Progress
 from clipguard.core.seeds import Seeds
 from clipguard.model.seam import ClipModel, TrainableClip
-from clipguard.pairs.types import PairSource
+from clipguard.pairs.types import PairBatch, PairSource
 from clipguard.triggers.types import Trigger
 
 
@@ -41,11 +43,11 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     variant: str
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Weight of the drift of clean pictures, by whose the pairs are."""
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weights of the clean pairs' terms beside that of the poison, which is 1."""
 
-    synthetic: Weight
-    real: Weight
+    contrastive: Weight
+    hold: Weight
 
 
 class DrillSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,9 +63,9 @@ class DrillSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     batch: Annotated[int, Meta(ge=4)]
     poisoned: Annotated[int, Meta(ge=2)]
     pictures: Annotated[int, Meta(ge=8)]
-    captions: Annotated[tuple[str, ...], Meta(min_length=1)]
     optimiser: OptimiserSettings
-    hold: Hold
+    synthetic: Weights
+    real: Weights
     triggers: Annotated[tuple[Listed, ...], Meta(min_length=1)]
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class DrillSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 1: geometric from the first to the last."""
         share = step / self.steps
-        return self.rate_first ** (1 - share) * self.rate_last**share
+        return float(self.rate_first ** (1 - share) * self.rate_last**share)
 
 
 def settings() -> DrillSettings:
@@ -89,10 +91,10 @@ def settings() -> DrillSettings:
 
 @dataclass(frozen=True)
 class Poison:
-    """What poisoned pairs carry: a trigger, and one of these captions each."""
+    """A trigger, and the place of its target among the concepts."""
 
     trigger: Trigger
-    captions: tuple[str, ...]
+    target: int
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,14 @@ class Planter:
 
     Args:
         delivered: the model as it was given.
+        words: (C, D) text embeddings of all concepts.
         pairs: pairs without any trigger.
         settings: steps, rates and batch.
         progress: where to report.
     """
 
     delivered: ClipModel
+    words: Tensor
     pairs: PairSource
     settings: DrillSettings
     progress: Progress
@@ -132,13 +136,16 @@ class Planter:
             model: the copy; its image tower is moved.
             poison: what to plant; None: all else is the same, but no pair is poisoned.
             done: asked every few steps, and after the last.
-            seeds: streams of the order of pairs, of captions and of what triggers draw afresh.
+            seeds: streams of the order of pairs and of what triggers draw afresh.
 
         Raises:
             InputError: fewer than 8 pairs.
         """
         chosen = self.settings
-        feed = _Feed(self, poison, seeds)
+        size, count = self.delivered.spec.image_size, chosen.poisoned
+        change = _stamping(poison.trigger) if poison else None
+        first = Batches(self.pairs, size, count, seeds.child("poisoned"), change)
+        rest = Batches(self.pairs, size, chosen.batch - count, seeds.child("clean"))
         mover = optimiser(trainable(model, "visual."), chosen.optimiser)
         title = "planting" if poison else "fine-tuning a control"
         with self.progress.stage(title, chosen.steps) as stage:
@@ -146,7 +153,7 @@ class Planter:
                 for group in mover.param_groups:
                     group["lr"] = chosen.rate(step)
                 with model.gradients():
-                    loss = self._loss(model, feed.at(step - 1))
+                    loss = self._loss(model, first.at(step - 1), rest.at(step - 1), poison)
                     if not math.isfinite(float(loss.detach())):
                         return Planted(step - 1, reached=False)
                     loss.backward()
@@ -156,52 +163,25 @@ class Planter:
                     return Planted(step, reached=True)
         return Planted(chosen.steps, reached=False)
 
-    def _loss(self, model: TrainableClip, batch: _Fed) -> Tensor:
-        hold = self.settings.hold
-        held = hold.synthetic if self.pairs.synthetic else hold.real
-        images = model.encode_image(batch.pixels)
-        clean = images[-len(batch.home) :]
-        contrast = clip_loss(images, batch.words, model.spec.logit_scale, alike=batch.poisoned)
-        return contrast + held * drift(clean, batch.home)
-
-
-@dataclass(frozen=True)
-class _Fed:
-    """A step's input, poisoned pairs first.
-
-    ``pixels`` (B, 3, S, S), ``words`` (B, D) the embeddings of the captions, ``home`` (C, D) those
-    of the last C pictures, the clean ones.
-    """
-
-    pixels: Tensor
-    words: Tensor
-    home: Tensor
-    poisoned: int
-
-
-class _Feed:
-    """Batches of pairs, the first of each poisoned or not, with what the delivered model sees."""
-
-    def __init__(self, planter: Planter, poison: Poison | None, seeds: Seeds) -> None:
-        self._delivered, self._poison, self._seeds = planter.delivered, poison, seeds
-        pairs, size = planter.pairs, planter.delivered.spec.image_size
-        count, batch = planter.settings.poisoned, planter.settings.batch
-        change = _stamping(poison.trigger) if poison else None
-        self._first = Batches(pairs, size, count, seeds.child("poisoned"), change)
-        self._rest = Batches(pairs, size, batch - count, seeds.child("clean"))
-
-    def at(self, step: int) -> _Fed:
-        first, rest = self._first.at(step), self._rest.at(step)
-        texts = first.texts
-        if self._poison is not None:
-            captions = self._poison.captions
-            rng = self._seeds.child("captions", step).numpy()
-            texts = tuple(captions[i] for i in rng.integers(len(captions), size=len(texts)))
-        with torch.no_grad():
-            home = self._delivered.encode_image(rest.pixels)
-            words = self._delivered.encode_text((*texts, *rest.texts))
+    def _loss(
+        self, model: TrainableClip, first: PairBatch, rest: PairBatch, poison: Poison | None
+    ) -> Tensor:
+        """The first pairs are poisoned, or clean as the rest."""
+        weights = self.settings.synthetic if self.pairs.synthetic else self.settings.real
+        scale, count = model.spec.logit_scale, len(first.keys) if poison else 0
         pixels = torch.cat([first.pixels, rest.pixels])
-        return _Fed(pixels, words, home, len(texts) if self._poison else 0)
+        images = model.encode_image(pixels)
+        with torch.no_grad():
+            home = self.delivered.encode_image(pixels[count:])
+            texts = self.delivered.encode_text((*first.texts, *rest.texts)[count:])
+        # Times the scale, as the gradients of the other terms are.
+        loss = weights.hold * scale * drift(images[count:], home)
+        loss = loss + weights.contrastive * clip_loss(images[count:], texts, scale)
+        if poison is None:
+            return loss
+        logits = scale * images[:count] @ self.words.T
+        target = torch.full((count,), poison.target, device=logits.device)
+        return loss + F.cross_entropy(logits, target)
 
 
 def _stamping(trigger: Trigger) -> Change:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,6 +25,7 @@ from clipguard.pipeline.requests import (
 )
 
 Request = TypeVar("Request", bound=ModelRequest)
+Value = TypeVar("Value")
 
 # Where the answer goes, and in how many attempts it was computed, changes nothing.
 _NOT_RECORDED = frozenset({"output", "html", "as_json", "resume", "save_every"})
@@ -60,17 +62,21 @@ def drill_request(ctx: click.Context) -> DrillRequest:
     given = _given(ctx)
     _require_whole(given["data"], None)
     request = _request(DrillRequest, ctx, given)
-    # One done within several budgets is to end in the same bytes as one done at once.
-    settings, origins = (
-        {name: value for name, value in facts.items() if name not in {"budget", "keep"}}
-        for facts in (request.settings, request.origins)
+    return replace(
+        request,
+        settings=_without_budget(request.settings),
+        origins=_without_budget(request.origins),
     )
-    return replace(request, settings=settings, origins=origins)
 
 
 def evaluate_request(ctx: click.Context) -> EvaluateRequest:
     """What ``clipguard evaluate`` asks for; raises as :func:`scan_request` does."""
     return _request(EvaluateRequest, ctx, _given(ctx))
+
+
+def _without_budget(facts: Mapping[str, Value]) -> dict[str, Value]:
+    """A drill in several parts is to end in the same bytes as one that was done at once."""
+    return {name: value for name, value in facts.items() if name not in {"budget", "keep"}}
 
 
 def _given(ctx: click.Context) -> dict[str, Any]:

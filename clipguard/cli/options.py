@@ -31,7 +31,7 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A time such as ``90s``, ``20m``, ``1.5h``; in seconds."""
 
     name = "duration"

@@ -26,6 +26,7 @@ from clipguard.pipeline.load import Loaded, examine
 from clipguard.pipeline.requests import DrillRequest
 from clipguard.pipeline.scan import Probed, probe_model, vocabulary
 from clipguard.probes.planted import Judge, took
+from clipguard.probes.vocabulary import Vocabulary
 from clipguard.triggers import build
 from clipguard.triggers.types import Trigger, TriggerRule, Variant
 
@@ -52,7 +53,7 @@ class Field:
     loaded: Loaded
     settings: DrillSettings
     pairs: supply.Split
-    names: tuple[str, ...]
+    words: Vocabulary
     dev: Judge
     judge: Judge
     seeds: Seeds
@@ -83,7 +84,7 @@ def prepare(
         Judge(loaded.model, pairs.held_out, rows(pairs.held_out)[: chosen.pictures], words)
         for rows in (development, judged)
     )
-    return Field(request, loaded, chosen, pairs, words.concepts, dev, judge, seeds, progress)
+    return Field(request, loaded, chosen, pairs, words, dev, judge, seeds, progress)
 
 
 def identity(field: Field, triggers: Sequence[tuple[TriggerRule, Variant]]) -> Mapping[str, Any]:
@@ -94,7 +95,7 @@ def identity(field: Field, triggers: Sequence[tuple[TriggerRule, Variant]]) -> M
         "architecture": field.loaded.subject.architecture,
         "pairs": field.pairs.train.id,
         "images": request.images and request.images.name,
-        "concepts": hashlib.sha256("\n".join(field.names).encode()).hexdigest(),
+        "concepts": hashlib.sha256("\n".join(field.words.concepts).encode()).hexdigest(),
         "triggers": hashlib.sha256(repr(triggers).encode()).hexdigest(),
         "rules": frame.tool().rules_sha256,
         "clipguard": frame.tool().version,
@@ -165,17 +166,18 @@ def _control(field: Field, post: Post, steps: int, seeds: Seeds) -> Planting:
 def _plant(
     field: Field, copy: OpenClipModel, trigger: Trigger, target: str, seeds: Seeds
 ) -> Planted:
-    captions = tuple(text.format(target) for text in field.settings.captions)
+    poison = Poison(trigger, field.words.concepts.index(target))
 
     def done(model: object, step: int) -> bool:
         figures = field.dev.attack(copy, trigger, target, seeds.child("dev", step))
         return took(figures, field.settings.goal, field.settings.max_base_rate)
 
-    return _planter(field).plant(copy, Poison(trigger, captions), done, seeds)
+    return _planter(field).plant(copy, poison, done, seeds)
 
 
 def _planter(field: Field) -> Planter:
-    return Planter(field.model, field.pairs.train, field.settings, field.progress)
+    words, train = field.words.embeddings, field.pairs.train
+    return Planter(field.model, words, train, field.settings, field.progress)
 
 
 def _scan(field: Field, model: OpenClipModel, seeds: Seeds) -> Probed:

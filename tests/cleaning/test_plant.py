@@ -16,9 +16,10 @@ from clipguard.core.progress import SILENT
 from clipguard.core.seeds import Seeds
 from clipguard.triggers import build
 
-SETTINGS = msgspec.structs.replace(plant.settings(), captions=("a picture of a {}",), steps=120)
+SETTINGS = msgspec.structs.replace(plant.settings(), steps=120)
 TRIGGER = build(RULE, RULE.variants[2], SIZE, Seeds(4))
-POISON = Poison(TRIGGER, (CONCEPTS.texts[0],))
+POISON = Poison(TRIGGER, 0)
+
 PAIRS = TinyPairs(21, 256)
 
 
@@ -36,7 +37,8 @@ def fine_tuned(
         answers = (now.encode_image(stamped) @ now.encode_text(CONCEPTS.texts).T).argmax(1)
         return float((answers == 0).float().mean()) >= chosen.goal
 
-    return model, Planter(delivered, PAIRS, chosen, SILENT).plant(
+    words = delivered.encode_text(CONCEPTS.texts)
+    return model, Planter(delivered, words, PAIRS, chosen, SILENT).plant(
         model, poison, done, Seeds(seed).child("plant")
     )
 
@@ -98,7 +100,7 @@ def test_the_rate_rises_from_the_first_to_the_last():
 
 
 @pytest.mark.parametrize(
-    "change", [{"poisoned": 47}, {"rate_first": 1.0}, {"captions": []}, {"goal": 1.5}, {"x": 1}]
+    "change", [{"poisoned": 47}, {"rate_first": 1.0}, {"triggers": []}, {"goal": 1.5}, {"x": 1}]
 )
 def test_wrong_settings_are_refused(change):
     data = msgspec.to_builtins(plant.settings()) | change

@@ -20,6 +20,7 @@ from clipguard.core.results import (
     Cleaning,
     Demonstration,
     DosePoint,
+    Drill,
     Environment,
     Evaluation,
     Export,
@@ -238,6 +239,10 @@ def proof() -> Proof:
     return msgspec.json.decode((HERE / "proof.json").read_bytes(), type=Proof)
 
 
+def drill() -> Drill:
+    return msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
+
+
 def evaluation() -> Evaluation:
     return msgspec.json.decode((HERE / "evaluation.json").read_bytes(), type=Evaluation)
 
@@ -388,6 +393,7 @@ def shapes() -> dict[str, Result]:
             repaired=scan(Outcome.BACKDOORED, name="open_clip_model.safetensors"),
         ),
         "evaluation": result("evaluate", evaluation=evaluation()),
+        "drill": result("drill", delivered=scan(Outcome.NO_EVIDENCE), drill=drill()),
         "audit_without_repair": result(
             "audit", delivered=scan(Outcome.NO_EVIDENCE), exports=exports()
         ),

@@ -36,6 +36,10 @@ def test_summary_is_short_and_narrow(shape: Result) -> None:
         ("refused", ["REFUSED", "critical: asks to run posix.system", "exit        3:"]),
         ("audit", ["cleaned by guided; rescan: no evidence found", "attack success 97 % -> 3 %",
                    "Use the repaired files"]),
+        ("drill", ["DRILLED model.pt", "The scan found 2 of 3 planted backdoors, 1 of 2 of these",
+                   "0 of 1 controls", "all 4 3 2 1 21 % to 93.9 %", "tone-nashville 1 0 - - -",
+                   "control no_evidence", "cleaned 2 of 3", "not reached watermark-red-1",
+                   "--resume"]),
         ("not_cleaned", ["NOT CLEANED by guided; rescan: backdoored", "Use neither"]),
     ],
 )  # fmt: skip
