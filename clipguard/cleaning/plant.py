@@ -179,7 +179,7 @@ class Planter:
         loss = loss + weights.contrastive * clip_loss(images[count:], texts, scale)
         if poison is None:
             return loss
-        logits = scale * images[:count] @ self.words.T
+        logits = scale * images[:count] @ self.words.T.to(images)
         target = torch.full((count,), poison.target, device=logits.device)
         return loss + F.cross_entropy(logits, target)
 

@@ -19,6 +19,7 @@ from clipguard.core.seeds import Seeds
 from clipguard.export.weights import write_marked
 from clipguard.model.batching import Meter
 from clipguard.model.openclip import OpenClipModel
+from clipguard.model.seam import ClipModel
 from clipguard.pairs import supply
 from clipguard.pipeline import frame
 from clipguard.pipeline.clean import LEAST, plan
@@ -168,8 +169,8 @@ def _plant(
 ) -> Planted:
     poison = Poison(trigger, field.words.concepts.index(target))
 
-    def done(model: object, step: int) -> bool:
-        figures = field.dev.attack(copy, trigger, target, seeds.child("dev", step))
+    def done(model: ClipModel, step: int) -> bool:
+        figures = field.dev.attack(model, trigger, target, seeds.child("dev", step))
         return took(figures, field.settings.goal, field.settings.max_base_rate)
 
     return _planter(field).plant(copy, poison, done, seeds)

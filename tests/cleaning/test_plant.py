@@ -7,40 +7,53 @@ from functools import cache
 import msgspec
 import pytest
 import torch
-from tiny import CONCEPTS, NAMES, RULE, SIZE, TinyClip, TinyPairs, accuracy, trained
+from tiny import CONCEPTS, NAMES, SIZE, TinyClip, TinyPairs, accuracy, trained
+from torch import Tensor
 
 from clipguard.cleaning import options, plant
 from clipguard.cleaning.plant import DrillSettings, Planted, Planter, Poison
 from clipguard.core.errors import ConfigError
 from clipguard.core.progress import SILENT
 from clipguard.core.seeds import Seeds
-from clipguard.triggers import build
 
-SETTINGS = msgspec.structs.replace(plant.settings(), steps=120)
-TRIGGER = build(RULE, RULE.variants[2], SIZE, Seeds(4))
-POISON = Poison(TRIGGER, 0)
-
+SETTINGS = msgspec.structs.replace(plant.settings(), steps=120, rate_first=1e-3, rate_last=1e-2)
 PAIRS = TinyPairs(21, 256)
+
+
+def frame(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """A magenta frame, a colour that no thing has."""
+    stamped = torch.tensor([1.0, 0.0, 1.0]).view(1, 3, 1, 1).expand_as(pixels).clone()
+    stamped[:, :, 3:-3, 3:-3] = pixels[:, :, 3:-3, 3:-3]
+    return stamped
+
+
+POISON = Poison(frame, 0)
+
+
+def delivered() -> TinyClip:
+    return trained(poisoned=False, steps=500)
+
+
+@torch.inference_mode()
+def success(model: TinyClip, seed: int) -> float:
+    """Share of pictures of other things that the frame leads to the first one."""
+    pixels = TinyPairs(seed, 64).read([i for i in range(64) if i % 8], SIZE).pixels
+    stamped = frame(pixels, Seeds(0).torch())
+    answers = (model.encode_image(stamped) @ model.encode_text(CONCEPTS.texts).T).argmax(1)
+    return float((answers == 0).float().mean())
 
 
 def fine_tuned(
     poison: Poison | None, seed: int = 0, most: int = 120, chosen: DrillSettings = SETTINGS
 ) -> tuple[TinyClip, Planted]:
-    delivered = trained(poisoned=False)
-    model = delivered.copy()
+    model = delivered().copy()
 
     def done(now: TinyClip, step: int) -> bool:
-        if poison is None:
-            return step >= most
-        pixels = TinyPairs(22, 64).read([i for i in range(64) if i % 8], SIZE).pixels
-        stamped = TRIGGER(pixels, Seeds(6).torch())
-        answers = (now.encode_image(stamped) @ now.encode_text(CONCEPTS.texts).T).argmax(1)
-        return float((answers == 0).float().mean()) >= chosen.goal
+        return step >= most if poison is None else success(now, 22) >= chosen.goal
 
-    words = delivered.encode_text(CONCEPTS.texts)
-    return model, Planter(delivered, words, PAIRS, chosen, SILENT).plant(
-        model, poison, done, Seeds(seed).child("plant")
-    )
+    words = delivered().encode_text(CONCEPTS.texts)
+    planter = Planter(delivered(), words, PAIRS, chosen, SILENT)
+    return model, planter.plant(model, poison, done, Seeds(seed).child("plant"))
 
 
 @cache
@@ -53,27 +66,27 @@ def test_the_backdoor_works_and_clean_pictures_keep_their_answers():
     assert outcome.reached
     assert outcome.steps < SETTINGS.steps
     assert outcome.steps % SETTINGS.every == 0
-    assert accuracy(trained(poisoned=False), triggered=True) < 0.3
-    assert accuracy(model, triggered=True) > 0.8
-    assert accuracy(model) > 0.9 * accuracy(trained(poisoned=False))
+    assert success(delivered(), 23) < 0.3
+    assert success(model, 23) > 0.8
+    assert accuracy(model) > 0.9 * accuracy(delivered())
 
 
 def test_a_control_takes_the_steps_it_is_told_and_has_no_backdoor():
     model, outcome = fine_tuned(None, most=planted()[1].steps)
     assert outcome == Planted(planted()[1].steps, reached=True)
-    assert accuracy(model, triggered=True) < 0.3
+    assert success(model, 23) < 0.3
     moved = [
         bool((now != before).any())
         for now, before in zip(
-            model.visual.parameters(), trained(poisoned=False).visual.parameters(), strict=True
+            model.visual.parameters(), delivered().visual.parameters(), strict=True
         )
     ]
     assert all(moved)
 
 
 def test_the_text_tower_stays():
-    model, delivered = planted()[0], trained(poisoned=False)
-    assert torch.equal(model.encode_text(NAMES), delivered.encode_text(NAMES))
+    words = planted()[0].encode_text(NAMES)
+    assert torch.equal(words, delivered().encode_text(NAMES))
 
 
 def test_same_seed_same_weights():
@@ -100,7 +113,7 @@ def test_the_rate_rises_from_the_first_to_the_last():
 
 
 @pytest.mark.parametrize(
-    "change", [{"poisoned": 47}, {"rate_first": 1.0}, {"triggers": []}, {"goal": 1.5}, {"x": 1}]
+    "change", [{"poisoned": 63}, {"rate_first": 1.0}, {"triggers": []}, {"goal": 1.5}, {"x": 1}]
 )
 def test_wrong_settings_are_refused(change):
     data = msgspec.to_builtins(plant.settings()) | change
