@@ -239,10 +239,6 @@ def proof() -> Proof:
     return msgspec.json.decode((HERE / "proof.json").read_bytes(), type=Proof)
 
 
-def drill() -> Drill:
-    return msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
-
-
 def evaluation() -> Evaluation:
     return msgspec.json.decode((HERE / "evaluation.json").read_bytes(), type=Evaluation)
 
@@ -346,6 +342,7 @@ def shapes() -> dict[str, Result]:
         scan(Outcome.NO_EVIDENCE), replay=None, verdict=verdict(Outcome.INCONCLUSIVE)
     )
     repaired = scan(Outcome.NO_EVIDENCE, name="open_clip_model.safetensors", digest="77beef")
+    drill = msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
     return {
         "backdoored": result(status="fail", exit_code=1, delivered=backdoored),
         "no_evidence": result(delivered=scan(Outcome.NO_EVIDENCE)),
@@ -393,7 +390,7 @@ def shapes() -> dict[str, Result]:
             repaired=scan(Outcome.BACKDOORED, name="open_clip_model.safetensors"),
         ),
         "evaluation": result("evaluate", evaluation=evaluation()),
-        "drill": result("drill", delivered=scan(Outcome.NO_EVIDENCE), drill=drill()),
+        "drill": result("drill", delivered=scan(Outcome.NO_EVIDENCE), drill=drill),
         "audit_without_repair": result(
             "audit", delivered=scan(Outcome.NO_EVIDENCE), exports=exports()
         ),
