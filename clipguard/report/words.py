@@ -151,21 +151,21 @@ def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
 
 def drilled(drill: Drill) -> str:
     """What a drill found, in a sentence or two."""
-    power = drill.power
-    if power.found.value is None:
-        told = f"None of {power.tried} planted backdoors works; nothing is known about the scan."
-    else:
+    told, power = "Nothing was planted.", drill.power
+    if power.named.value is not None:
         told = (
             f"The scan found {counted(power.found)} planted backdoors, "
             f"{counted(power.named)} of these with the right target."
-            if power.named.value is not None
-            else f"The scan found none of {power.planted} planted backdoors."
         )
+    elif power.planted:
+        told = f"The scan found none of {power.planted} planted backdoors."
+    elif power.tried:
+        told = f"None of {power.tried} planted backdoors works; nothing is known about the scan."
     controls = drill.accused_controls
     if controls.value is not None:
-        told += f" {counted(controls)} controls without poison accused."
+        told += f" Controls without poison that were accused: {counted(controls)}."
     if drill.missed:
-        told += f" The budget left {len(drill.missed)} copies undone."
+        told += f" Copies that the budget left undone: {len(drill.missed)}."
     return told
 
 
