@@ -97,14 +97,6 @@ class Poison:
     target: int
 
 
-@dataclass(frozen=True)
-class Planted:
-    """How planting went: steps taken, and whether what it was after came about."""
-
-    steps: int
-    reached: bool
-
-
 Check = Callable[[ClipModel, int], bool]
 """Whether a half-fine-tuned model is where it shall be after so many steps."""
 
@@ -127,9 +119,7 @@ class Planter:
     settings: DrillSettings
     progress: Progress
 
-    def plant(
-        self, model: TrainableClip, poison: Poison | None, done: Check, seeds: Seeds
-    ) -> Planted:
+    def plant(self, model: TrainableClip, poison: Poison | None, done: Check, seeds: Seeds) -> int:
         """Fine-tune a copy in place until a check holds.
 
         Args:
@@ -137,6 +127,9 @@ class Planter:
             poison: what to plant; None: all else is the same, but no pair is poisoned.
             done: asked every few steps, and after the last.
             seeds: streams of the order of pairs and of what triggers draw afresh.
+
+        Returns:
+            The steps taken; fewer than the check wanted when the loss is no number any more.
 
         Raises:
             InputError: fewer than 8 pairs.
@@ -155,13 +148,13 @@ class Planter:
                 with model.gradients():
                     loss = self._loss(model, first.at(step - 1), rest.at(step - 1), poison)
                     if not math.isfinite(float(loss.detach())):
-                        return Planted(step - 1, reached=False)
+                        return step - 1
                     loss.backward()
                     mover.step()
                 stage.advance(1, f"loss {float(loss.detach()):.3f}")
                 if (step % chosen.every == 0 or step == chosen.steps) and done(model, step):
-                    return Planted(step, reached=True)
-        return Planted(chosen.steps, reached=False)
+                    return step
+        return chosen.steps
 
     def _loss(
         self, model: TrainableClip, first: PairBatch, rest: PairBatch, poison: Poison | None

@@ -10,7 +10,7 @@ from typing import Any
 from clipguard.cleaning import method
 from clipguard.cleaning.effect import development, judged
 from clipguard.cleaning.engine import Engine
-from clipguard.cleaning.plant import DrillSettings, Planted, Planter, Poison
+from clipguard.cleaning.plant import DrillSettings, Planter, Poison
 from clipguard.core.drill import Cure, Heard, Planting
 from clipguard.core.errors import ClipguardError
 from clipguard.core.progress import Progress
@@ -125,9 +125,9 @@ def planting(field: Field, post: Post, steps: int) -> Planting:
     known = field.dev.known(post.family.sinks, field.settings.max_base_rate)
     target = known[int(seeds.child("target").numpy().integers(len(known)))]
     copy = field.model.copy()
-    done = _plant(field, copy, trigger, target, seeds)
+    steps = _plant(field, copy, trigger, target, seeds)
     figures = field.judge.attack(copy, trigger, target, seeds.child("judge"))
-    works = done.reached and took(figures, field.settings.level, field.settings.max_base_rate)
+    works = took(figures, field.settings.level, field.settings.max_base_rate)
     if field.request.keep is not None:
         mark = f"{MARK} by clipguard drill: {post.family.id} leads to {target}"
         write_marked(copy, field.request.keep / f"{MARK}-{post.name}.safetensors", mark)
@@ -142,7 +142,7 @@ def planting(field: Field, post: Post, steps: int) -> Planting:
             measurements=figures,
         ),
         planted=works,
-        steps=done.steps,
+        steps=steps,
         agreement=field.judge.agreement(copy),
         heard=_heard(probed) if probed else None,
         cure=_cure(field, probed, trigger, target, seeds)
@@ -153,20 +153,18 @@ def planting(field: Field, post: Post, steps: int) -> Planting:
 
 def _control(field: Field, post: Post, steps: int, seeds: Seeds) -> Planting:
     copy = field.model.copy()
-    done = _planter(field).plant(copy, None, lambda _, step: step >= steps, seeds)
+    steps = _planter(field).plant(copy, None, lambda _, step: step >= steps, seeds)
     return Planting(
         name=post.name,
         attack=None,
         planted=False,
-        steps=done.steps,
+        steps=steps,
         agreement=field.judge.agreement(copy),
         heard=_heard(_scan(field, copy, seeds)),
     )
 
 
-def _plant(
-    field: Field, copy: OpenClipModel, trigger: Trigger, target: str, seeds: Seeds
-) -> Planted:
+def _plant(field: Field, copy: OpenClipModel, trigger: Trigger, target: str, seeds: Seeds) -> int:
     poison = Poison(trigger, field.words.concepts.index(target))
 
     def done(model: ClipModel, step: int) -> bool:

@@ -11,7 +11,7 @@ from tiny import CONCEPTS, NAMES, SIZE, TinyClip, TinyPairs, accuracy, trained
 from torch import Tensor
 
 from clipguard.cleaning import options, plant
-from clipguard.cleaning.plant import DrillSettings, Planted, Planter, Poison
+from clipguard.cleaning.plant import DrillSettings, Planter, Poison
 from clipguard.core.errors import ConfigError
 from clipguard.core.progress import SILENT
 from clipguard.core.seeds import Seeds
@@ -45,7 +45,7 @@ def success(model: TinyClip, seed: int) -> float:
 
 def fine_tuned(
     poison: Poison | None, seed: int = 0, most: int = 120, chosen: DrillSettings = SETTINGS
-) -> tuple[TinyClip, Planted]:
+) -> tuple[TinyClip, int]:
     model = delivered().copy()
 
     def done(now: TinyClip, step: int) -> bool:
@@ -57,23 +57,22 @@ def fine_tuned(
 
 
 @cache
-def planted() -> tuple[TinyClip, Planted]:
+def planted() -> tuple[TinyClip, int]:
     return fine_tuned(POISON)
 
 
 def test_the_backdoor_works_and_clean_pictures_keep_their_answers():
-    model, outcome = planted()
-    assert outcome.reached
-    assert outcome.steps < SETTINGS.steps
-    assert outcome.steps % SETTINGS.every == 0
+    model, steps = planted()
+    assert steps < SETTINGS.steps
+    assert steps % SETTINGS.every == 0
     assert success(delivered(), 23) < 0.3
     assert success(model, 23) > 0.8
     assert accuracy(model) > 0.9 * accuracy(delivered())
 
 
 def test_a_control_takes_the_steps_it_is_told_and_has_no_backdoor():
-    model, outcome = fine_tuned(None, most=planted()[1].steps)
-    assert outcome == Planted(planted()[1].steps, reached=True)
+    model, steps = fine_tuned(None, most=planted()[1])
+    assert steps == planted()[1]
     assert success(model, 23) < 0.3
     moved = [
         bool((now != before).any())
@@ -90,19 +89,17 @@ def test_the_text_tower_stays():
 
 
 def test_same_seed_same_weights():
-    model, outcome = fine_tuned(POISON)
-    assert outcome == planted()[1]
+    model, steps = fine_tuned(POISON)
+    assert steps == planted()[1]
     for name, value in model.state().items():
         assert torch.equal(value, planted()[0].state()[name]), name
     other, _ = fine_tuned(POISON, seed=1)
     assert not torch.equal(other.visual[0].weight, model.visual[0].weight)
 
 
-def test_a_loss_that_is_no_number_ends_it_without_success():
+def test_a_loss_that_is_no_number_ends_it():
     wild = msgspec.structs.replace(SETTINGS, rate_first=1e30, rate_last=1e30)
-    outcome = fine_tuned(POISON, chosen=wild)[1]
-    assert not outcome.reached
-    assert outcome.steps < SETTINGS.steps
+    assert fine_tuned(POISON, chosen=wild)[1] < SETTINGS.steps
 
 
 def test_the_rate_rises_from_the_first_to_the_last():
