@@ -20,8 +20,9 @@ from clipguard.cli import options
     "triggers",
     multiple=True,
     metavar="ID|FILE.toml",
-    help="Trigger family to plant, by its strongest variant: one of clipguard rules, or a file of "
-    "your own in the same form; repeatable. Default: those of rules/drill.toml.",
+    help="Trigger family to plant: one of clipguard rules, or a file of your own in the same form; "
+    "repeatable. By the variant that rules/drill.toml lists, else the strongest. Default: those "
+    "listed there.",
 )
 @click.option(
     "--rounds",

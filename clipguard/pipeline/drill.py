@@ -181,10 +181,8 @@ def _record(field: Field, triggers: Sequence[tuple[TriggerRule, Variant]], done:
 def _triggers(
     request: DrillRequest, chosen: DrillSettings
 ) -> tuple[tuple[TriggerRule, Variant], ...]:
-    if request.triggers:
-        named = [stated_trigger(name, None) for name in request.triggers]
-    else:
-        named = [stated_trigger(item.family, item.variant) for item in chosen.triggers]
+    listed = {item.family: item.variant for item in chosen.triggers}
+    named = [stated_trigger(name, listed.get(name)) for name in request.triggers or listed]
     return tuple({family.id: (family, variant) for family, variant in named}.values())
 
 

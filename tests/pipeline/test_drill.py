@@ -42,6 +42,7 @@ def builders() -> ModuleType:
 
 
 SCAN = builders().scan
+SETTINGS = pipeline.settings()
 
 
 class Stage:
@@ -193,9 +194,15 @@ def test_an_unfit_model_is_refused(request_, stage, tmp_path, outcome):
 
 
 def test_every_round_has_a_control_of_its_own():
-    chosen = pipeline.settings()
-    triggers = pipeline._triggers(DrillRequest(model="", output=Path("x")), chosen)
+    triggers = pipeline._triggers(DrillRequest(model="", output=Path("x")), SETTINGS)
     names = [post.name for post in schedule(triggers, 2)]
-    assert len(names) == len(set(names)) == 2 * (len(chosen.triggers) + 1)
+    assert len(names) == len(set(names)) == 2 * (len(SETTINGS.triggers) + 1)
     assert names[1] == "control-1"
-    assert names[len(chosen.triggers) + 2] == "control-2"
+    assert names[len(SETTINGS.triggers) + 2] == "control-2"
+
+
+def test_listed_strengths_hold_for_named_families_too():
+    request = DrillRequest(model="", output=Path("x"), triggers=("white-square", "black-square"))
+    found = {family.id: variant.id for family, variant in pipeline._triggers(request, SETTINGS)}
+    listed = {item.family: item.variant for item in SETTINGS.triggers}
+    assert found == {"white-square": listed["white-square"], "black-square": "corner@0.19"}
