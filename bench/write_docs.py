@@ -95,14 +95,12 @@ def commands() -> str:
 
 def configuration() -> str:
     """``docs/configuration.md``."""
-    kinds: dict[str, str] = {}
-    for known in settings.KNOWN.values():
-        kinds |= known
+    kinds = dict.fromkeys(item for known in settings.KNOWN.values() for item in known.items())
     rows = {
-        key: f"| `{key}` | {kind} | {', '.join(_commands_that_know(key))} |"
-        for key, kind in kinds.items()
+        (key, kind): f"| `{key}` | {kind} | {', '.join(_commands_that_know(key, kind))} |"
+        for key, kind in kinds
     }
-    policy = [rows.pop(key) for key in settings.POLICY]
+    policy = [rows.pop(item) for item in settings.POLICY.items()]
     return "\n".join([*_CONFIGURATION, *rows.values(), *_POLICY, *policy, ""])
 
 
@@ -112,8 +110,8 @@ def readme(text: str) -> str:
     return _HELP_IN_README.sub(lambda match: f"{match[1]}{shown}\n{match[2]}", text)
 
 
-def _commands_that_know(key: str) -> list[str]:
-    return [command for command, known in settings.KNOWN.items() if key in known]
+def _commands_that_know(key: str, kind: str) -> list[str]:
+    return [name for name, known in settings.KNOWN.items() if known.get(key) == kind]
 
 
 _CONFIGURATION = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,12 +19,14 @@ from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, par
 from clipguard.pipeline.requests import (
     AuditRequest,
     CleanRequest,
+    DrillRequest,
     EvaluateRequest,
     ModelRequest,
     ScanRequest,
 )
 
 Request = TypeVar("Request", bound=ModelRequest)
+Value = TypeVar("Value")
 
 # Where the answer goes, and in how many attempts it was computed, changes nothing.
 _NOT_RECORDED = frozenset({"output", "html", "as_json", "report", "resume", "save_every"})
@@ -55,9 +58,26 @@ def audit_request(ctx: click.Context) -> AuditRequest:
     return _request(AuditRequest, ctx, _repair(ctx))
 
 
+def drill_request(ctx: click.Context) -> DrillRequest:
+    """What ``clipguard drill`` asks for; raises as :func:`scan_request` does."""
+    given = _given(ctx)
+    _require_whole(given["data"], None)
+    request = _request(DrillRequest, ctx, given)
+    return replace(
+        request,
+        settings=_without_budget(request.settings),
+        origins=_without_budget(request.origins),
+    )
+
+
 def evaluate_request(ctx: click.Context) -> EvaluateRequest:
     """What ``clipguard evaluate`` asks for; raises as :func:`scan_request` does."""
     return _request(EvaluateRequest, ctx, _given(ctx))
+
+
+def _without_budget(facts: Mapping[str, Value]) -> dict[str, Value]:
+    """A drill in several parts is to end in the same bytes as one that was done at once."""
+    return {name: value for name, value in facts.items() if name not in {"budget", "keep"}}
 
 
 def _given(ctx: click.Context) -> dict[str, Any]:
@@ -132,9 +152,11 @@ def _synthetic(value: str | float | bool | None) -> SyntheticSpec | None:
 def _plain(name: str, value: Any) -> Scalar:
     """A value fit for the record: a file by its name alone, so that no machine's paths get out."""
     if isinstance(value, tuple):
-        return ",".join(sorted(map(str, value)))
+        return ",".join(sorted(str(_plain(name, item)) for item in value))
     if isinstance(value, SyntheticSpec | FileSpec):
         return str(value)
-    if value is not None and (name in {"model", "arch", "trigger"} or isinstance(value, Path)):
+    if value is not None and (
+        name in {"model", "arch", "trigger", "triggers"} or isinstance(value, Path)
+    ):
         return printable(os.path.basename(os.path.abspath(str(value))))
     return cast(Scalar, value)

@@ -35,6 +35,10 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "report": Entry("clipguard.cli.report:command", "Render a stored result in another format."),
     "compare": Entry("clipguard.cli.compare:command", "Tell what changed between two results."),
+    "drill": Entry(
+        "clipguard.cli.drill:command",
+        "Plant known backdoors and see whether the scan finds them.",
+    ),
     "demo": Entry("clipguard.cli.demo:command", "Audit a clean and a backdoored example."),
     "inspect": Entry("clipguard.cli.inspect:command", "Tell what a checkpoint holds."),
     "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),
@@ -101,6 +105,6 @@ def group() -> None:
     """Scan CLIP checkpoints for backdoors, clean them, and prove both.
 
     Answers go to stdout, messages and progress to stderr. Options can also be set by environment
-    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean, audit and evaluate in clipguard.toml
-    as well.
+    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean, audit, evaluate and drill in
+    clipguard.toml as well.
     """

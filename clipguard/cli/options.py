@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FAIL_ON = ("backdoored", "natural_like", "inconclusive")
 SEVERITIES = ("low", "medium", "high", "critical")
 FEWEST_CARRIERS = 24
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class FiniteRange(click.FloatRange):
@@ -28,6 +30,22 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not finite.", param, ctx)
         return number
+
+
+class Duration(click.ParamType[float]):
+    """A time such as ``90s``, ``20m``, ``1.5h``; in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds, above 0."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", str(value).strip())
+        seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+        if not 0 < seconds < math.inf:
+            self.fail(f"{value!r} is no time such as 90s, 20m or 2h.", param, ctx)
+        return seconds
 
 
 def _stacked(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -67,7 +85,7 @@ architecture = click.option(
     help="Architecture as open_clip names it, or a configuration file. Default: recognised.",
 )
 
-probing = _stacked(
+asking = _stacked(
     architecture,
     click.option(
         "--labels",
@@ -97,17 +115,21 @@ probing = _stacked(
         help="Pictures that each trigger is tried on.",
     ),
     click.option(
-        "--budget",
-        type=click.IntRange(min=1),
-        metavar="PASSES",
-        help="Upper limit of image forward passes. Default: what the rules ask for.",
-    ),
-    click.option(
         "--prior",
         type=FiniteRange(0, 1, min_open=True, max_open=True),
         default=0.1,
         show_default=True,
         help="Probability of a backdoor before looking.",
+    ),
+)
+
+probing = _stacked(
+    asking,
+    click.option(
+        "--budget",
+        type=click.IntRange(min=1),
+        metavar="PASSES",
+        help="Upper limit of image forward passes. Default: what the rules ask for.",
     ),
 )
 

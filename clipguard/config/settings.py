@@ -1,10 +1,9 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
 Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
-``[audit]`` and ``[evaluate]`` for one command. What gates stands in ``[policy]`` for all of them,
-and in ``[[ignore]]``. The file is searched from the working folder upward
-to the root of the repository, never from the folder of the model: the subject must not set its own
-exam.
+``[audit]``, ``[evaluate]`` and ``[drill]`` for one command. What gates stands in ``[policy]`` for
+all of them, and in ``[[ignore]]``. The file is searched from the working folder upward to the root
+of the repository, never from the folder of the model: the subject must not set its own exam.
 """
 
 from __future__ import annotations
@@ -73,11 +72,22 @@ _EVALUATE = {
     "variant": "name",
     "target": "name",
 }
+_DRILL = {
+    **{key: kind for key, kind in _SCAN.items() if key not in {"fail_on", "exit_zero"}},
+    "budget": "time",
+    "output": "path",
+    "triggers": "list of names",
+    "rounds": "integer",
+    "clean": "true or false",
+    "resume": "true or false",
+    "keep": "path",
+}
 KNOWN: Mapping[str, Mapping[str, str]] = {
     "scan": _SCAN,
     "clean": _CLEAN,
     "audit": _CLEAN,
     "evaluate": _EVALUATE,
+    "drill": _DRILL,
 }
 """Command -> key -> kind of value. The keys are those of the command's options."""
 
@@ -88,6 +98,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "name": (str,),
     "name or path": (str,),
     "source": (str,),
+    "time": (str,),
     "integer": (int,),
     "number": (int, float),
     "true or false": (bool,),
@@ -128,11 +139,14 @@ def read(path: Path) -> Settings:
         tables = tables.get("tool", {}).get("clipguard", {})
     policy = _table(tables, "policy", POLICY, path)
     shared = {key: value for key, value in tables.items() if key not in _TABLES}
-    _check(shared, _outside_policy({**_EVALUATE, **_CLEAN}), path, extra=_TABLES)
+    _check(shared, _outside_policy({**_DRILL, **_EVALUATE, **_CLEAN}), path, extra=_TABLES)
     values = {}
     for command, known in KNOWN.items():
         own = _table(tables, command, _outside_policy(known), path)
-        merged = {**shared, **policy, **own}
+        fitting = {
+            key: value for key, value in shared.items() if key in known and _fits(value, known[key])
+        }
+        merged = {**fitting, **policy, **own}
         values[command] = {
             key: _resolved(value, known[key], path.parent)
             for key, value in merged.items()

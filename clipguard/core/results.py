@@ -11,24 +11,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from clipguard.core.drill import Drill as Drill
 from clipguard.core.gate import Gate as Gate
 from clipguard.core.measurement import Interval as Interval
 from clipguard.core.measurement import Measurement as Measurement
 from clipguard.core.measurement import Proof as Proof
 from clipguard.core.measurement import StatedAttack as StatedAttack
+from clipguard.core.outcome import Outcome as Outcome
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Scalar = str | int | float | bool | None
-
-
-class Outcome(str, Enum):
-    """The verdict's word. There is none for "clean": absence of evidence is all a scan can give."""
-
-    NO_EVIDENCE = "no_evidence"
-    NATURAL_LIKE = "natural_like"
-    INCONCLUSIVE = "inconclusive"
-    BACKDOORED = "backdoored"
 
 
 class Severity(str, Enum):
@@ -368,9 +361,10 @@ class Result:
     """The whole answer of one command; every report is rendered from this alone.
 
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
-    written after cleaning; ``evaluation`` says what the file is good for; ``findings`` are filled
-    when the file itself is hostile and was not read. ``gate`` tells how the policy led to the exit
-    code. ``settings`` are the effective ones, ``origins`` where each came from.
+    written after cleaning; ``evaluation`` says what the file is good for, ``drill`` how well the
+    scan works on it; ``findings`` are filled when the file itself is hostile and was not read.
+    ``gate`` tells how the policy led to the exit code. ``settings`` are the effective ones,
+    ``origins`` where each came from.
     """
 
     schema_version: str
@@ -386,6 +380,7 @@ class Result:
     cleaning: Cleaning | None = None
     repaired: Scan | None = None
     evaluation: Evaluation | None = None
+    drill: Drill | None = None
     exports: tuple[Export, ...] = ()
     gate: Gate | None = None
     findings: tuple[Finding, ...] = ()

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from clipguard.core import atomic
 from clipguard.core.results import Artifact, Export
 from clipguard.export.files import artifact, staged
 from clipguard.model.seam import ClipSpec
@@ -56,6 +57,23 @@ def write_open_clip_folder(model: Stored, folder: Path) -> tuple[Export, ...]:
     return _export(weights, "open_clip.weights"), _export(config, "open_clip.config")
 
 
+def write_marked(model: Stored, path: Path, mark: str) -> None:
+    """Write weights that must not be mistaken for others: the header says what they are.
+
+    Args:
+        model: as for :func:`write_open_clip_folder`.
+        path: the file to write; its folder is made when it is missing.
+        mark: one sentence for the header.
+
+    Raises:
+        MachineError: the folder cannot be written.
+    """
+    with atomic.explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.file(path) as staged_file:
+        _write_weights(model.state(), staged_file, f" {mark}")
+
+
 def config_bytes(spec: ClipSpec) -> bytes:
     """``open_clip_config.json`` of a model."""
     preprocess = {"mean": list(spec.mean), "std": list(spec.std), **RESIZING}
@@ -63,7 +81,7 @@ def config_bytes(spec: ClipSpec) -> bytes:
     return (json.dumps(plain, indent=2, sort_keys=True) + "\n").encode()
 
 
-def _write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+def _write_weights(state: Mapping[str, Tensor], path: Path, mark: str = "") -> None:
     """Tensors that share memory are written once for each name, so that any reader finds both."""
     from safetensors.numpy import save_file
 
@@ -73,7 +91,7 @@ def _write_weights(state: Mapping[str, Tensor], path: Path) -> None:
         whole = whole.float() if whole.is_floating_point() else whole
         arrays[name] = whole.contiguous().numpy()
     # One entry only: the header keeps metadata in an order that is not fixed.
-    save_file(arrays, path, metadata={"clipguard": version("clipguard")})
+    save_file(arrays, path, metadata={"clipguard": f"{version('clipguard')}{mark}"})
 
 
 def _export(written: Artifact, kind: str) -> Export:

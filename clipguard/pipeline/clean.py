@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clipguard.cleaning import method
 from clipguard.cleaning.effect import effect
+from clipguard.cleaning.engine import Engine
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core import atomic, schema
 from clipguard.core.errors import RefusedError
@@ -129,29 +130,14 @@ def mend(
     Raises:
         ValueError: the scan measured nothing.
     """
-    model, measured = probed.model, probed.measured
-    if measured is None:
-        raise ValueError("a model that failed a check cannot be cleaned")
+    model = probed.model
     branch = seeds.child("clean")
     pairs = supply.split(
         request.data, request.synthetic, branch, device=request.device, progress=progress
     )
     student = model.copy()
-    task = CleaningTask(
-        model=student,
-        reference=model,
-        pairs=pairs.train,
-        held_out=pairs.held_out,
-        suspects=suspects(measured.replay, measured.bench),
-        concepts=concepts(measured.bench),
-        seeds=branch,
-        steps=request.steps,
-        learning_rate=request.learning_rate,
-        progress=progress,
-        engine=attempt.engine(request, processes),
-        keep_embeddings=request.keep_embeddings,
-        max_utility_drop=request.max_utility_drop,
-    )
+    engine = attempt.engine(request, processes)
+    task = plan(request, probed, student, pairs, branch, engine, progress)
     task = replace(task, journal=attempt.journal(request, probed.scan, task))
     outcome = method(request.method).clean(task)
     before, after = (
@@ -180,6 +166,49 @@ def mend(
         refused=refused,
     )
     return student, Repair(cleaning, repaired, gate)
+
+
+def plan(
+    request: CleanRequest,
+    probed: Probed,
+    student: OpenClipModel,
+    pairs: supply.Split,
+    seeds: Seeds,
+    engine: Engine,
+    progress: Progress,
+) -> CleaningTask:
+    """What a method is told: the pairs, and what the scan found.
+
+    Args:
+        request: what was asked for.
+        probed: the delivered model, and what its scan measured.
+        student: a copy, which cleaning changes.
+        pairs: to train on and to choose by.
+        seeds: root of every stream of the cleaning.
+        engine: how embeddings are computed.
+        progress: where to report.
+
+    Raises:
+        ValueError: the scan measured nothing.
+    """
+    measured = probed.measured
+    if measured is None:
+        raise ValueError("a model that failed a check cannot be cleaned")
+    return CleaningTask(
+        model=student,
+        reference=probed.model,
+        pairs=pairs.train,
+        held_out=pairs.held_out,
+        suspects=suspects(measured.replay, measured.bench),
+        concepts=concepts(measured.bench),
+        seeds=seeds,
+        steps=request.steps,
+        learning_rate=request.learning_rate,
+        progress=progress,
+        engine=engine,
+        keep_embeddings=request.keep_embeddings,
+        max_utility_drop=request.max_utility_drop,
+    )
 
 
 def rescan(

@@ -58,6 +58,14 @@ def load(
     return Loaded(model, _subject(checkpoint, model, notes), checks)
 
 
+def examine(
+    model: OpenClipModel, seeds: Seeds, meter: Meter, progress: Progress
+) -> tuple[Check, ...]:
+    """The checks of :func:`load` for a model that is already built."""
+    pictures = exams(model.spec.image_size, seeds)
+    return finite(model.state()), agreement(model, pictures, seeds, meter, progress)[0]
+
+
 def _choice(candidates: Sequence[Candidate], gains: Sequence[float], best: int) -> tuple[Note, ...]:
     if len(candidates) == 1:
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from clipguard.cleaning.options import Precision
 from clipguard.config.policy import Policy
@@ -135,6 +135,54 @@ class CleanRequest(ScanRequest):
 @dataclass(frozen=True, kw_only=True)
 class AuditRequest(CleanRequest):
     """Scan, clean when needed, export, rescan, report, gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrillRequest(ModelRequest):
+    """One drill. What is not said here is as in :class:`ScanRequest`.
+
+    Args:
+        output: folder for the result.
+        images: as for a scan.
+        data: pairs to plant with, to scan on and to clean with; none: drawn ones.
+        carriers: as for a scan.
+        prior: as for a scan.
+        triggers: ids of families, FILE.toml or FILE.toml:ID; none: those of ``rules/drill.toml``.
+        rounds: backdoors planted of each.
+        clean: whether copies that were scanned are cleaned.
+        budget: seconds after which no further copy is begun; None: no limit.
+        resume: go on where an earlier drill with this output left off.
+        keep: folder for the poisoned copies; None: they are never written.
+    """
+
+    output: Path
+    images: Path | None = None
+    data: tuple[FileSpec, ...] = ()
+    carriers: int = 96
+    prior: float = 0.1
+    triggers: tuple[str, ...] = ()
+    rounds: int = 1
+    clean: bool = False
+    budget: float | None = None
+    resume: bool = False
+    keep: Path | None = None
+
+    def inputs(self) -> list[tuple[str, Path]]:
+        """As :meth:`ModelRequest.inputs`."""
+        return self.scanning().inputs()
+
+    def scanning(self) -> ScanRequest:
+        """The ordinary scan of a copy."""
+        return ScanRequest(**self._shared())
+
+    def cleaning(self) -> CleanRequest:
+        """The ordinary cleaning of a copy."""
+        made = None if self.data else SyntheticSpec()
+        return CleanRequest(output=self.output, synthetic=made, **self._shared())
+
+    def _shared(self) -> dict[str, Any]:
+        names = ("model", "arch", "labels", "seed", "device", "images", "data", "carriers", "prior")
+        return {name: getattr(self, name) for name in names}
 
 
 def _files(option: str, *specs: FileSpec) -> list[tuple[str, Path]]:

@@ -97,12 +97,12 @@ def probe_model(
     coefficients = calibration.load()
     measured = held_out = None
     if passed(checks):
-        vocabulary = _vocabulary(request, model, meter, progress)
+        words = vocabulary(request, model, meter, progress)
         rules = load_rules()
-        carriers, more = _carriers(request, model, vocabulary, rules, seeds, meter, progress)
+        carriers, more = _carriers(request, model, words, rules, seeds, meter, progress)
         checks = (*checks, *more)
         if passed(more):
-            bench = Bench(model, vocabulary, seeds, meter)
+            bench = Bench(model, words, seeds, meter)
             screening, held_out = carriers.halves(round(len(carriers) * SCREENING))
             measured = Measured(replay(bench, rules, screening, held_out, progress), bench)
     result = measured.replay if measured else None
@@ -127,9 +127,14 @@ def _shown(
     return demonstrate(measured.bench, rule(verdict.trigger), family, held_out)
 
 
-def _vocabulary(
+def vocabulary(
     request: ScanRequest, model: OpenClipModel, meter: Meter, progress: Progress
 ) -> Vocabulary:
+    """The concepts that a model is asked to choose from.
+
+    Raises:
+        InputError: the labels given cannot be read.
+    """
     if request.labels is None:
         return embed_vocabulary(model, "ImageNet class names", class_names(), meter, progress)
     return embed_vocabulary(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from clipguard.core.drill import Drill
 from clipguard.core.gate import Gate
 from clipguard.core.measurement import Measurement, Proof
 from clipguard.core.results import Evaluation, Result, Scan
@@ -14,6 +15,7 @@ _WIDTH = 96
 _LABEL = 12
 _REASONS = 3
 _SAID = ("fail_on ", "undecided ")
+_FAMILIES = 10
 
 
 def render_text(result: Result) -> str:
@@ -23,7 +25,9 @@ def render_text(result: Result) -> str:
     lines += _wrap(None, words.lead(result), most=3)
     for finding in result.findings[:_REASONS]:
         lines += _wrap("finding", f"{finding.severity.value}: {finding.what}", most=2)
-    if result.delivered is not None:
+    if result.drill is not None:
+        lines += _drill(result.drill)
+    elif result.delivered is not None:
         lines += _judgement(result.delivered)
     if result.evaluation is not None:
         lines += _evaluation(result.evaluation)
@@ -69,6 +73,32 @@ def _policy(gate: Gate) -> list[str]:
     for text in words.stale(gate)[:_REASONS]:
         lines += _wrap("ignore", text, most=1)
     return lines
+
+
+def _drill(drill: Drill) -> list[str]:
+    """A table: of each family how many were found, of how many that work, of how many tried."""
+    rows = [drill.power, *drill.families]
+    lines = [f"  {'family':<28}{'tried':>6}{'planted':>9}{'found':>7}{'named':>7}  95 % interval"]
+    for item in rows[:_FAMILIES]:
+        found, named = (
+            "-" if share.value is None else str(round(share.value * share.n))
+            for share in (item.found, item.named)
+        )
+        span = item.found.interval
+        told = f"{figures.percent(span.low)} to {figures.percent(span.high)}" if span else "-"
+        lines.append(
+            f"  {printable(item.family, 27):<28}{item.tried:>6}{item.planted:>9}{found:>7}"
+            f"{named:>7}  {told.replace(figures.SPACE, ' ')}"
+        )
+    if len(rows) > _FAMILIES:
+        lines += _wrap("", f"{len(rows) - _FAMILIES} more families in the result", most=1)
+    heard = [item.heard.outcome.value for item in drill.plantings if not item.attack and item.heard]
+    lines += _wrap("control", ", ".join(heard) or "none was made", most=1)
+    cured = [item.cure for item in drill.plantings if item.cure is not None]
+    if cured:
+        cleaned = sum(item.cleaned for item in cured)
+        lines += _wrap("cleaned", f"{cleaned} of {len(cured)} scanned copies", most=1)
+    return lines + (_wrap("not reached", ", ".join(drill.missed), most=1) if drill.missed else [])
 
 
 def _repair(result: Result) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from clipguard.core.drill import Drill
 from clipguard.core.exits import Exit
 from clipguard.core.gate import Gate, Ruling, Suppressed
+from clipguard.core.measurement import Measurement
 from clipguard.core.results import CheckState, Evaluation, Outcome, Result, Scan
 from clipguard.report import figures
 
@@ -29,6 +31,7 @@ OUTCOMES = {
 REFUSED = Word("Refused", "\u2298", "alarm")
 NOT_RUN = Word("Could not run", "!", "caution")
 MEASURED = Word("Measured", "=", "calm")
+DRILLED = Word("Drilled", "=", "calm")
 NOT_MEASURED = Word("Not measured", "?", "caution")
 
 _REPEATED = {"fail_on", "require_check"}
@@ -37,6 +40,7 @@ _REPORTS = {
     "clean": "Repair report",
     "audit": "Audit report",
     "evaluate": "Evaluation",
+    "drill": "Drill",
 }
 
 
@@ -47,6 +51,8 @@ def heading(result: Result) -> str:
 
 def verdict(result: Result) -> Word:
     """The verdict on the delivered file; without a scan, why there is none."""
+    if result.drill is not None:
+        return DRILLED
     if result.delivered is not None:
         return outcome(result.delivered)
     if result.evaluation is not None:
@@ -61,6 +67,8 @@ def outcome(scan: Scan) -> Word:
 
 def lead(result: Result) -> str:
     """The sentence under the verdict."""
+    if result.drill is not None:
+        return drilled(result.drill)
     if result.delivered is not None:
         return result.delivered.verdict.summary
     if result.error is not None:
@@ -92,6 +100,8 @@ def next_step(result: Result) -> str:
     """What to do now."""
     if result.error is not None:
         return _sentence(result.error.remedy) or "Correct the input and run the command again."
+    if result.drill is not None:
+        return _after_drill(result.drill)
     if result.evaluation is not None:
         return (
             "A trigger that does nothing here may still work in another form or place; "
@@ -158,6 +168,11 @@ def stale(gate: Gate) -> tuple[str, ...]:
 
 def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
     """What this run says nothing about: an introduction, empty for a whole scan, and the list."""
+    if result.drill is not None:
+        return (
+            "Triggers that were not planted, and attackers who are more patient than a drill.",
+            (),
+        )
     if result.evaluation is not None:
         return "Backdoors: an evaluation looks for none beyond the trigger that it is given.", ()
     if result.delivered is None:
@@ -168,6 +183,45 @@ def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
             result.delivered.verdict.not_covered,
         )
     return "", result.delivered.verdict.not_covered
+
+
+def drilled(drill: Drill) -> str:
+    """What a drill found, in a sentence or two."""
+    told, power = "Nothing was planted.", drill.power
+    if power.named.value is not None:
+        told = (
+            f"The scan found {counted(power.found)} planted backdoors, "
+            f"{counted(power.named)} of these with the right target."
+        )
+    elif power.planted:
+        told = f"The scan found none of {power.planted} planted backdoors."
+    elif power.tried:
+        told = f"None of {power.tried} planted backdoors works; nothing is known about the scan."
+    controls = drill.accused_controls
+    if controls.value is not None:
+        told += f" Controls without poison that were accused: {counted(controls)}."
+    if drill.missed:
+        told += f" Copies that the budget left undone: {len(drill.missed)}."
+    return told
+
+
+def counted(item: Measurement) -> str:
+    """A share as a count: ``5 of 8``."""
+    return f"{round((item.value or 0.0) * item.n)} of {item.n}"
+
+
+def _after_drill(drill: Drill) -> str:
+    if drill.missed:
+        return "Run the same command with --resume to do what is left."
+    if drill.accused_controls.value:
+        return (
+            "A copy without poison is accused: fine-tuning alone sets the scan off on this model. "
+            "Give pictures of its own domain (--images or --data) and drill again."
+        )
+    return (
+        "Read what a scan of this model does not find by the families above; more --rounds make "
+        "the intervals narrower."
+    )
 
 
 def _measured(evaluation: Evaluation) -> str:

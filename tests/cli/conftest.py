@@ -96,9 +96,9 @@ EMPTY = Result(
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """Replaces scan, clean and audit; the commands import them only when they run."""
+    """Replaces scan, clean, audit and drill; the commands import them only when they run."""
     stand_in = Pipeline([])
-    for name in ("scan", "clean", "audit"):
+    for name in ("scan", "clean", "audit", "drill"):
         module = ModuleType(f"clipguard.pipeline.{name}")
         setattr(module, name, stand_in)
         monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -20,6 +20,7 @@ from clipguard.core.results import (
     Cleaning,
     Demonstration,
     DosePoint,
+    Drill,
     Environment,
     Evaluation,
     Export,
@@ -338,14 +339,13 @@ def shapes() -> dict[str, Result]:
         remedy="do not load this file; ask for safetensors",
     )
     gate = msgspec.json.decode((HERE / "gate.json").read_bytes(), type=Gate)
-    backdoored = scan(Outcome.BACKDOORED)
-    no_replay = replace(
-        scan(Outcome.NO_EVIDENCE), replay=None, verdict=verdict(Outcome.INCONCLUSIVE)
-    )
+    backdoored, well = scan(Outcome.BACKDOORED), scan(Outcome.NO_EVIDENCE)
+    no_replay = replace(well, replay=None, verdict=verdict(Outcome.INCONCLUSIVE))
     repaired = scan(Outcome.NO_EVIDENCE, name="open_clip_model.safetensors", digest="77beef")
+    drill = msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
     return {
         "backdoored": result(status="fail", exit_code=1, delivered=backdoored),
-        "no_evidence": result(delivered=scan(Outcome.NO_EVIDENCE)),
+        "no_evidence": result(delivered=well),
         "natural_like": result(delivered=scan(Outcome.NATURAL_LIKE)),
         "inconclusive": result(
             status="inconclusive",
@@ -393,7 +393,6 @@ def shapes() -> dict[str, Result]:
             status="inconclusive", exit_code=3, complete=False, delivered=backdoored, gate=gate
         ),
         "evaluation": result("evaluate", evaluation=evaluation()),
-        "audit_without_repair": result(
-            "audit", delivered=scan(Outcome.NO_EVIDENCE), exports=exports()
-        ),
+        "drill": result("drill", delivered=well, drill=drill),
+        "audit_without_repair": result("audit", delivered=well, exports=exports()),
     }

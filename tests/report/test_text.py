@@ -36,6 +36,10 @@ def test_summary_is_short_and_narrow(shape: Result) -> None:
         ("refused", ["REFUSED", "critical: asks to run posix.system", "exit        3:"]),
         ("audit", ["cleaned by guided; rescan: no evidence found", "attack success 97 % -> 3 %",
                    "Use the repaired files"]),
+        ("drill", ["DRILLED model.pt", "The scan found 2 of 3 planted backdoors, 1 of 2 of these",
+                   "accused: 0 of 1.", "all 4 3 2 1 21 % to 93.9 %", "tone-nashville 1 0 - - -",
+                   "control no_evidence", "cleaned 2 of 3", "not reached watermark-red-1",
+                   "--resume"]),
         ("not_cleaned", ["NOT CLEANED by guided; rescan: backdoored", "Use neither"]),
     ],
 )  # fmt: skip
@@ -67,3 +71,20 @@ def test_notes_change_no_verdict(shapes: dict[str, Result]) -> None:
     subject = replace(result.delivered.subject, notes=(Note(code="x", text="y"),) * 9)
     noted = replace(result, delivered=replace(result.delivered, subject=subject))
     assert render_text(noted) == render_text(result)
+
+
+def test_a_drill_never_speaks_of_finds_that_were_not_made(shapes: dict[str, Result]) -> None:
+    result = shapes["drill"]
+    assert result.drill is not None
+    unknown = replace(result.drill.power.found, value=None, n=0, interval=None, absent="none")
+    for tried, planted, told in (
+        (0, 0, "Nothing was planted."),
+        (3, 0, "None of 3 planted backdoors works; nothing is known about the scan."),
+        (3, 2, "The scan found none of 2 planted backdoors."),
+    ):
+        found = replace(unknown, value=0.0, n=planted) if planted else unknown
+        power = replace(
+            result.drill.power, tried=tried, planted=planted, found=found, named=unknown
+        )
+        shown = render_text(replace(result, drill=replace(result.drill, power=power)))
+        assert told in " ".join(shown.split())
