@@ -73,7 +73,7 @@ _EVALUATE = {
     "target": "name",
 }
 _DRILL = {
-    **{key: kind for key, kind in _SCAN.items() if key not in {"fail_on", "exit_zero"}},
+    **{key: kind for key, kind in _SCAN.items() if key not in {*POLICY, "exit_zero"}},
     "budget": "time",
     "output": "path",
     "triggers": "list of names",
