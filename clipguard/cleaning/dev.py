@@ -29,14 +29,17 @@ class Standing:
     ``success`` is the worst attack success of what fired and ``worst`` the suspect that has it.
     ``inverted`` is what inversion reaches toward the worst of the audited concepts beyond what it
     reaches toward others in the delivered model; may be negative. ``utility`` is the share of
-    pictures whose caption is among the 5 nearest, with drawn pairs ``agreement``: the share of
-    clean pictures that keep the delivered model's answer. ``drift`` is their mean squared L2 drift.
+    pictures whose caption is among the 5 nearest, ``agreement`` the share of clean pictures that
+    keep the delivered model's answer, ``drift`` their mean squared L2 drift. ``lost`` is by how
+    much utility fell below the delivered model's, less one standard error of the paired
+    difference, >= 0.
     """
 
     success: float
     worst: str
     inverted: float
     utility: float
+    lost: float
     agreement: float
     drift: float
 
@@ -73,7 +76,10 @@ class Dev:
         pairs = task.held_out.read(rows, task.reference.spec.image_size)
         words = embed_texts(task.reference, task.concepts.texts, Meter())
         self._view = View.of(task.reference, pairs.pixels, words)
-        self._captions = None if task.pairs.synthetic else _captions(task.reference, pairs)
+        more = development(task.held_out)[: settings.utility_pictures]
+        self._matched = task.held_out.read(more, task.reference.spec.image_size)
+        self._captions = _captions(task.reference, self._matched)
+        self._hits = self._matching(task.reference)
         climb = climb_of(settings.inversion)
         self._audit = Audit(self._view, settings.audit, climb, task.seeds.child("dev", "audit"))
         self.audited = self._suspected() or self._audit.found(task.reference)
@@ -90,14 +96,20 @@ class Dev:
         success, worst = max(self._successes(model))
         reached = max((self._audit.reach(model, index) for index in self.audited), default=0.0)
         agreement = float((self._answer(clean) == self._view.answers).float().mean())
+        hits = self._matching(model)
+        fallen = self._hits - hits
         return Standing(
             success=success,
             worst=worst,
             inverted=reached - self._base,
-            utility=agreement if self._captions is None else recall(clean, *self._captions),
+            utility=float(hits.mean()),
+            lost=max(float(fallen.mean() - fallen.std(correction=0) / len(fallen) ** 0.5), 0.0),
             agreement=agreement,
             drift=mean_distance(clean, self._view.home),
         )
+
+    def _matching(self, model: ClipModel) -> Tensor:
+        return matches(embed_images(model, self._matched.pixels, Meter()), *self._captions)
 
     def _suspected(self) -> tuple[int, ...]:
         names = dict.fromkeys(suspect.concept for suspect in self._task.suspects)
@@ -120,13 +132,13 @@ class Dev:
         return (images @ self._view.words.T).argmax(dim=1)
 
 
-def recall(images: Tensor, texts: Tensor, own: Tensor) -> float:
-    """Share of pictures (N, D) with their own caption among the 5 nearest of ``texts`` (M, D).
+def matches(images: Tensor, texts: Tensor, own: Tensor) -> Tensor:
+    """(N,) 1.0 for pictures (N, D) with their own caption among the 5 nearest of ``texts`` (M, D).
 
     ``own`` (N,) says which caption is whose.
     """
     nearest = (images @ texts.T).topk(min(RECALL, len(texts)), dim=1).indices
-    return float((nearest == own.unsqueeze(1)).any(dim=1).float().mean())
+    return (nearest == own.unsqueeze(1)).any(dim=1).float()
 
 
 def _captions(reference: ClipModel, pairs: PairBatch) -> tuple[Tensor, Tensor]:

@@ -74,9 +74,8 @@ def _rate(
     if task.learning_rate is not None:
         return task.learning_rate, (f"learning rate {task.learning_rate:.1e}: as given",)
     trial = pull.on_trial(task.seeds.child("probe"))
-    rungs = probe.climb(
-        task, trial, settings.probe, settings.optimiser, prefix=TOWER, companion=trial.pool
-    )
+    trial.pool.prepare(task.model, 0)  # all rates meet the same triggers, those of the start
+    rungs = probe.climb(task, trial, settings.probe, settings.optimiser, prefix=TOWER)
     rate, reason = probe.pull_rate(rungs, settings.probe.max_drift)
     return rate, (probe.table(rungs, "pull"), reason)
 

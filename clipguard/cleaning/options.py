@@ -142,6 +142,7 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     fresh_instances: Share
     goal: Share
     max_utility_drop: Share
+    utility_pictures: Count
     dev_pictures: Annotated[int, Meta(ge=8)]
     dev_variants: Count
     trim: tuple[Share, ...]

@@ -10,7 +10,6 @@ from statistics import fmean
 from clipguard.cleaning.journal import Journal
 from clipguard.cleaning.loop import Objective, Plan, Run, descend, optimiser, trainable
 from clipguard.cleaning.options import OptimiserSettings, ProbeSettings
-from clipguard.cleaning.position import Companion
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core.errors import InputError
 
@@ -44,7 +43,6 @@ def climb(
     settings: ProbeSettings,
     optimiser_settings: OptimiserSettings,
     prefix: str = "",
-    companion: Companion | None = None,
 ) -> tuple[Rung, ...]:
     """Try rising rates until one diverges; what the task's journal holds is not tried again.
 
@@ -54,7 +52,6 @@ def climb(
         settings: rates and steps.
         optimiser_settings: as in the run that follows.
         prefix: which weights move.
-        companion: of the method; every rate starts at step 0.
     """
 
     def tried() -> list[dict[str, object]]:
@@ -64,7 +61,6 @@ def climb(
             plan = Plan(
                 title=f"trying learning rate {rate:.1e}",
                 rates=(rate,) * settings.steps,
-                companion=companion,
             )
             weights = optimiser(trainable(trial.model, prefix), optimiser_settings)
             rungs.append(_rung(rate, settings.steps, descend(trial, weights, objective, plan)))

@@ -41,14 +41,14 @@ class Goals:
     loss: float
     drift: float
 
-    def met(self, standing: Standing, utility: float) -> bool:
-        """Whether all goals are; ``utility`` is the delivered model's."""
-        return self.misses(standing, utility) == (0.0, 0.0, 0.0, 0.0)
+    def met(self, standing: Standing) -> bool:
+        """Whether all goals are."""
+        return self.misses(standing) == (0.0, 0.0, 0.0, 0.0)
 
-    def misses(self, standing: Standing, utility: float) -> tuple[float, float, float, float]:
+    def misses(self, standing: Standing) -> tuple[float, float, float, float]:
         """By how much each goal is missed, what must not be broken first; smaller is better."""
         beyond = (
-            utility - standing.utility - self.loss,
+            standing.lost - self.loss,
             standing.drift - self.drift,
             standing.success - self.success,
             standing.inverted - self.inverted,
@@ -106,8 +106,7 @@ class Rounds:
         """
         if self._met(self.points[-1]):
             return self.points[-1]
-        utility = self.delivered.standing.utility
-        return min(self.points, key=lambda point: self.goals.misses(point.standing, utility))
+        return min(self.points, key=lambda point: self.goals.misses(point.standing))
 
     def _descend(self, mover: torch.optim.Optimizer, steps: int) -> None:
         plan = Plan(
@@ -140,7 +139,7 @@ class Rounds:
         self._say(f"kept {best.name}: going back towards the delivered weights helps the trigger")
 
     def _met(self, point: Point) -> bool:
-        return self.goals.met(point.standing, self.delivered.standing.utility)
+        return self.goals.met(point.standing)
 
     def _told(self) -> str:
         return (

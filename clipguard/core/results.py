@@ -272,7 +272,7 @@ class RoundRecord:
 
     Shares lie in 0..1. ``attack_success`` is the worst of what fired, None when nothing did.
     ``inverted`` is what inversion reaches toward the audited concepts beyond what it reaches toward
-    others in the delivered model. ``utility`` is text recall@5 with real pairs, else ``agreement``,
+    others in the delivered model. ``utility`` is recall@5 of a picture's own caption, ``agreement``
     the share of the delivered model's answers that are kept. ``image_drift`` is a mean squared L2.
     """
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny import SUSPECT, TinyPairs, accuracy, task, trained
 
-from clipguard.cleaning.dev import Standing, recall
+from clipguard.cleaning.dev import Standing, matches
 from clipguard.cleaning.guided import Guided
 from clipguard.cleaning.options import GuidedSettings, load
 from clipguard.cleaning.rounds import Goals
@@ -137,17 +137,19 @@ def test_without_held_out_pairs_there_is_nothing_to_choose_by() -> None:
 
 def test_the_limit_of_utility_comes_before_attack_success() -> None:
     goals = Goals(success=0.02, inverted=0.15, loss=0.02, drift=1.0)
-    good = Standing(success=0.5, worst="a", inverted=0.3, utility=0.90, agreement=0.9, drift=0.1)
-    ruined = replace(good, success=0.0, inverted=0.0, utility=0.5)
-    clean = replace(good, success=0.01, inverted=0.1, utility=0.89)
-    assert goals.misses(good, 0.91) < goals.misses(ruined, 0.91)
-    assert goals.met(clean, 0.91)
-    assert not goals.met(good, 0.91)
-    assert not goals.met(clean, 0.92)
-    assert not goals.met(replace(clean, drift=1.1), 0.91)
+    good = Standing(
+        success=0.5, worst="a", inverted=0.3, utility=0.90, lost=0.01, agreement=0.9, drift=0.1
+    )
+    ruined = replace(good, success=0.0, inverted=0.0, lost=0.4)
+    clean = replace(good, success=0.01, inverted=0.1, lost=0.02)
+    assert goals.misses(good) < goals.misses(ruined)
+    assert goals.met(clean)
+    assert not goals.met(good)
+    assert not goals.met(replace(clean, lost=0.03))
+    assert not goals.met(replace(clean, drift=1.1))
 
 
 def test_recall_counts_pictures_whose_caption_is_near() -> None:
     texts = torch.eye(8)
     images = torch.eye(8)[[0, 1]] + torch.tensor([1.0, 1, 1, 1, 1, 1, 0, 0]) * 0.5
-    assert recall(images, texts, torch.tensor([0, 7])) == 0.5
+    assert matches(images, texts, torch.tensor([0, 7])).tolist() == [1.0, 0.0]

@@ -92,7 +92,7 @@ def test_class_folders_and_a_trigger_of_one_s_own(folder):
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("--data", "nowhere"), "data.missing"),
+        (("--data", "nowhere"), "file.missing"),
         (("--data", "classes", "--trigger", "noise-blend-fresh"), "usage.incomplete"),
         (("--data", "classes", *ATTACK[:3], "full@9", *ATTACK[4:]), "rules.unknown_variant"),
     ],
