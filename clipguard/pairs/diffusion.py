@@ -26,6 +26,7 @@ from clipguard.core import atomic, resources
 from clipguard.core.errors import ConfigError, InputError, MachineError
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.seeds import Seeds
+from clipguard.model.compat import repair_torchvision
 from clipguard.pairs.batch import to_batch
 from clipguard.pairs.decode import read_picture
 from clipguard.pairs.synthetic import SyntheticPairs
@@ -202,6 +203,7 @@ def _no_model(model: Path, what: str) -> InputError:
 
 
 def _require_diffusers() -> None:
+    repair_torchvision()  # which transformers imports
     try:
         import diffusers  # noqa: F401
     except ImportError as error:

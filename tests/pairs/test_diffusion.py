@@ -11,6 +11,7 @@ import torch
 
 from clipguard.core.errors import ClipguardError, InputError, MachineError
 from clipguard.core.seeds import Seeds
+from clipguard.model import compat
 from clipguard.pairs import diffusion
 from clipguard.pairs.diffusion import Generator, settings
 from clipguard.pairs.spec import SyntheticSpec
@@ -33,6 +34,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A Stable Diffusion pipeline of a few thousand weights, saved as diffusers does."""
+    compat.repair_torchvision()
     diffusers = pytest.importorskip("diffusers")
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -57,7 +59,9 @@ def model(tmp_path_factory):
             sample_size=16,
         ),
         text_encoder=CLIPTextModel(text),
-        tokenizer=CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt")),
+        tokenizer=CLIPTokenizer(
+            str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77
+        ),
         unet=diffusers.UNet2DConditionModel(
             sample_size=16,
             block_out_channels=[8],
