@@ -44,7 +44,7 @@ class Guided:
         settings = _keeping(self.settings) if task.keep_embeddings else self.settings
         pull = pull_of(settings, task)
         rate, explanation = _rate(settings, task, pull)
-        explanation = (_guided_by(task), *explanation)
+        explanation = (_guided_by(task, searches=pull.searches), *explanation)
         for sentence in explanation:
             task.progress.say(sentence)
         rounds = Rounds(settings, task, pull, rate)
@@ -74,13 +74,14 @@ def _rate(
     if task.learning_rate is not None:
         return task.learning_rate, (f"learning rate {task.learning_rate:.1e}: as given",)
     trial = pull.on_trial(task.seeds.child("probe"))
-    trial.pool.prepare(task.model, 0)  # all rates meet the same triggers, those of the start
+    if trial.searches:
+        trial.pool.prepare(task.model, 0)  # all rates meet the same triggers, those of the start
     rungs = probe.climb(task, trial, settings.probe, settings.optimiser, prefix=TOWER)
     rate, reason = probe.pull_rate(rungs, settings.probe.max_drift)
     return rate, (probe.table(rungs, "pull"), reason)
 
 
-def _guided_by(task: CleaningTask) -> str:
+def _guided_by(task: CleaningTask, *, searches: bool) -> str:
     families = "; ".join(
         f"{suspect.label} ({len(suspect.variants)} variants fired)" for suspect in task.suspects
     )
@@ -90,5 +91,5 @@ def _guided_by(task: CleaningTask) -> str:
     else:
         search = "triggers inverted without a target while cleaning goes on"
         terms = "clean pictures are held in place and matched with their captions"
-    found = f"{families}; and by {search}" if families else search
+    found = "; and by ".join(part for part in (families, search if searches else "") if part)
     return f"guided by {found}; {terms}; the text tower stays as delivered"

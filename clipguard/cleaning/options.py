@@ -94,7 +94,6 @@ class InversionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     kept: Count
     newest: Count
     older: Annotated[int, Meta(ge=0)]
-    share: Share
 
 
 class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +110,7 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What depends on whose the pairs are: weights of terms, and how pictures are cut."""
 
+    inverted: Annotated[float, Meta(ge=0, le=1)]
     distill: Weight
     contrastive: Weight
     smallest_view: Annotated[float, Meta(gt=0, le=1)]

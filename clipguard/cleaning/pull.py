@@ -58,6 +58,11 @@ class Pull:
             total = total + self.weights.contrastive * clip_loss(clean, text, scale)
         return Terms(total, float(held.detach()), 0.0, float(pull.detach()), (clean, home))
 
+    @property
+    def searches(self) -> bool:
+        """Whether inverted triggers are used at all."""
+        return self.guides is None or self.inverted > 0
+
     def on_trial(self, seeds: Seeds) -> Pull:
         """The same loss with other draws and an empty pool."""
         guides = self.guides and replace(self.guides, seeds=seeds)
@@ -106,7 +111,7 @@ def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
             targets=_targets(task),
             seeds=seeds.child("pool"),
         ),
-        inverted=settings.inversion.share,
+        inverted=weights.inverted,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -65,7 +66,7 @@ class Rounds:
         self, settings: GuidedSettings, task: CleaningTask, pull: Pull, rate: float
     ) -> None:
         self.settings, self.task, self.pull, self.rate = settings, task, pull, rate
-        self.goals = goals(settings, task)
+        self.goals = goals(settings, task, searches=pull.searches)
         self.dev = Dev(task, settings)
         self.records: list[StepRecord] = []
         self.said: list[str] = []
@@ -116,7 +117,7 @@ class Rounds:
             max_drift=self.settings.max_drift,
             log_every=self.settings.log_every,
             watched="pull",
-            companion=self.pull.pool,
+            companion=self.pull.pool if self.pull.searches else None,
         )
         run = descend(self.task, mover, self.pull, plan)
         self.records += run.require(REMEDY).records
@@ -142,9 +143,10 @@ class Rounds:
         return self.goals.met(point.standing)
 
     def _told(self) -> str:
+        margin = f"inverted triggers {self.goals.inverted:g} beyond the control, "
         return (
-            f"attack success {self.goals.success:g}, inverted triggers {self.goals.inverted:g} "
-            f"beyond the control, at most {self.goals.loss:g} of utility lost"
+            f"attack success {self.goals.success:g}, {margin if self.pull.searches else ''}"
+            f"at most {self.goals.loss:g} of utility lost"
         )
 
     def _here(self, name: str) -> Point:
@@ -165,12 +167,12 @@ class Rounds:
         self.task.progress.say(sentence)
 
 
-def goals(settings: GuidedSettings, task: CleaningTask) -> Goals:
-    """The goals of a task."""
+def goals(settings: GuidedSettings, task: CleaningTask, *, searches: bool) -> Goals:
+    """The goals of a task; what inversion still finds counts where cleaning trains on it."""
     loss = task.max_utility_drop
     return Goals(
         success=settings.goal,
-        inverted=settings.audit.margin,
+        inverted=settings.audit.margin if searches else math.inf,
         loss=settings.max_utility_drop if loss is None else loss,
         drift=settings.keep.max_drift if task.keep_embeddings else settings.max_drift,
     )
