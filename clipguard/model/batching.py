@@ -26,11 +26,15 @@ class Meter:
 def embed_images(
     model: ClipModel, pixels: Tensor, meter: Meter, stage: Stage | None = None
 ) -> Tensor:
-    """(N, 3, S, S) float32 in 0..1 -> (N, D) unit-norm float32 on the CPU."""
+    """(N, 3, S, S) float32 in 0..1 or uint8 -> (N, D) unit-norm float32 on the CPU.
+
+    Bytes become floats batch by batch: whoever holds many pictures holds a quarter of the memory.
+    """
     parts = []
     with torch.inference_mode():
         for batch in pixels.split(IMAGE_BATCH):
-            parts.append(model.encode_image(batch).float().cpu())
+            shown = batch if batch.is_floating_point() else batch.float() / 255
+            parts.append(model.encode_image(shown).float().cpu())
             meter.images += len(batch)
             if stage is not None:
                 stage.advance(len(batch))

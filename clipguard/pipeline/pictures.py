@@ -52,13 +52,12 @@ def _exam(
             pictures.append(render(scene, size))
             labels.append(label)
     texts = tuple(prompt.format(noun or colour) for noun, colour in wanted)
-    return Exam(name, to_pixels(np.stack(pictures)), torch.tensor(labels), texts)
+    return Exam(name, to_bytes(pictures), torch.tensor(labels), texts)
 
 
 def words(image_size: int) -> tuple[Tensor, tuple[str, ...]]:
-    """Pictures of written words with the words."""
-    pictures = np.stack([render(word_scene(word), image_size) for word in WORDS])
-    return to_pixels(pictures), WORDS
+    """Pictures of written words, (N, 3, S, S) uint8, with the words."""
+    return to_bytes([render(word_scene(word), image_size) for word in WORDS]), WORDS
 
 
 def source(
@@ -93,6 +92,6 @@ def pool(pairs: PairSource, count: int, image_size: int) -> Iterator[Tensor]:
         yield pairs.read(list(indices), image_size).pixels
 
 
-def to_pixels(pictures: np.ndarray) -> Tensor:
-    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in 0..1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+def to_bytes(pictures: Sequence[np.ndarray]) -> Tensor:
+    """N pictures (S, S, 3) uint8 -> (N, 3, S, S) uint8."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)

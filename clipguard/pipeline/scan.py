@@ -161,7 +161,7 @@ def _carriers(
             stored.append((pixels * 255).round().byte())  # a quarter of the memory
     pictures, embeddings = torch.cat(stored), torch.cat(rows)
     checks = (
-        validity.determinism(model, pictures[:8].float() / 255, meter),
+        validity.determinism(model, pictures[:8], meter),
         validity.spread(embeddings, vocabulary.embeddings),
         validity.readable_words(model, *words(model.spec.image_size), meter),
     )

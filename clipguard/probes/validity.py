@@ -31,8 +31,8 @@ LEVEL = 0.002
 class Exam:
     """Labelled pictures for the agreement check.
 
-    ``pixels`` (N, 3, S, S); ``labels`` (N,) index into ``texts``; one exam for each kind of word
-    (objects, colours).
+    ``pixels`` (N, 3, S, S), uint8 or float32 in 0..1; ``labels`` (N,) index into ``texts``; one
+    exam for each kind of word (objects, colours).
     """
 
     name: str

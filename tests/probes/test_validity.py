@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from toy import NAMES, ToyClip, flat_pictures
@@ -39,6 +41,15 @@ def test_a_model_that_sees_colours_agrees():
     check, gain = ask(ToyClip())
     assert check.state is CheckState.PASSED
     assert gain > 0.3
+
+
+def test_pictures_may_be_held_as_bytes():
+    stored = (EXAM.pixels * 255).round().byte()
+    shown = replace(EXAM, pixels=stored.float() / 255)
+    model, arguments = ToyClip(), (Seeds(0), Meter(), SILENT)
+    assert agreement(model, [replace(EXAM, pixels=stored)], *arguments) == agreement(
+        model, [shown], *arguments
+    )
 
 
 def test_random_words_do_not_agree():
