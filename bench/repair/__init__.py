@@ -1,0 +1,1 @@
+"""Cleaning, judged with the attacker's own trigger, which cleaning never sees, nor this package."""
