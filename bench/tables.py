@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from bench.fit import base_of, choose, features, fit, table
+from bench.markdown import grid
+from bench.repair.page import sections
 from bench.zoo.scan import PRIOR
 from clipguard.measure.proportion import wilson
 from clipguard.verdict.calibration import Calibration, load, posterior
@@ -51,6 +53,7 @@ def document() -> str:
         f"## Detection\n\n{detection(clean, dirty, scans)}",
         f"### Leave one family out\n\n{left_out(dirty, scans)}",
         f"### Every model\n\n{models(clean | planted, scans, sorted(set(planted) - set(dirty)))}",
+        *sections(),
         *_optional(),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -88,7 +91,7 @@ def detection(clean: dict[str, Any], dirty: dict[str, Any], scans: dict[str, Any
         "Intervals are Wilson's at 95 %; children of one base are related, so the true uncertainty "
         "is larger."
     )
-    return f"{sentence}\n\n{_grid(('what', 'count'), rows)}"
+    return f"{sentence}\n\n{grid(('what', 'count'), rows)}"
 
 
 def left_out(dirty: dict[str, Any], scans: dict[str, Any]) -> str:
@@ -105,7 +108,7 @@ def left_out(dirty: dict[str, Any], scans: dict[str, Any]) -> str:
         "development models from the fit: the power on families that no rule lists. A replay "
         "finds what it replays; unlisted triggers need inversion, which this version does not have."
     )
-    return f"{note}\n\n{_grid(('family', 'cluster left out', 'found', 'of'), rows)}"
+    return f"{note}\n\n{grid(('family', 'cluster left out', 'found', 'of'), rows)}"
 
 
 def _without(cluster: str) -> Calibration:
@@ -169,27 +172,22 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
         f"backdoored development models; prior {PRIOR:g}; likelihood ratios are capped at "
         f"{fitted.clean + 1}. Not counted above: {', '.join(uncounted) or 'none'}."
     )
-    return f"{note}\n\n{_grid(head, rows)}"
+    return f"{note}\n\n{grid(head, rows)}"
 
 
 def _optional() -> Iterable[str]:
     """Sections whose measurements are kept as tables of their own."""
-    for name in ("repair", "speed", "speed_clean"):
+    for name in ("speed", "speed_clean"):
         path = DATA / f"{name}.json"
         if path.exists():
             section = json.loads(path.read_text())
             rows = [tuple(map(str, row)) for row in section["rows"]]
-            yield f"## {section['title']}\n\n{section['note']}\n\n{_grid(section['head'], rows)}"
+            yield f"## {section['title']}\n\n{section['note']}\n\n{grid(section['head'], rows)}"
 
 
 def _rate(count: int, total: int) -> str:
     interval = wilson(count, total)
     return f"{count} of {total} ({100 * interval.low:.0f}-{100 * interval.high:.0f} %)"
-
-
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
