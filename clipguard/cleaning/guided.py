@@ -18,7 +18,7 @@ from clipguard.cleaning.options import GuidedSettings, flat
 from clipguard.cleaning.pull import Pull, pull_of
 from clipguard.cleaning.rounds import TOWER, Rounds
 from clipguard.cleaning.types import CleaningTask, Outcome
-from clipguard.core.errors import InputError
+from clipguard.core.errors import InputError, RefusedError
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Guided:
         Raises:
             InputError: nothing is suspected and all pairs are drawn, too few pairs, or the run
                 diverged.
+            RefusedError: neither the scan nor inversion found anything.
         """
         if task.pairs.synthetic and not task.suspects:
             raise InputError(
@@ -43,12 +44,20 @@ class Guided:
             )
         settings = _keeping(self.settings) if task.keep_embeddings else self.settings
         pull = pull_of(settings, task)
+        rounds = Rounds(settings, task, pull)
+        if not rounds.warranted:
+            raise RefusedError(
+                "clean.nothing_found",
+                "not cleaned: the scan found no trigger, and inversion reaches its concepts only "
+                f"{rounds.delivered.standing.inverted:+.2f} beyond the control",
+                where="--method guided",
+                remedy="--method par needs no suspicion, at a cost",
+            )
         rate, explanation = _rate(settings, task, pull)
         explanation = (_guided_by(task, searches=pull.searches), *explanation)
         for sentence in explanation:
             task.progress.say(sentence)
-        rounds = Rounds(settings, task, pull, rate)
-        rounds.run()
+        rounds.run(rate)
         return Outcome(
             records=tuple(rounds.records),
             settings=flat(settings) | {"steps": rounds.taken, "learning_rate": rate},

@@ -104,6 +104,7 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     pictures: Annotated[int, Meta(ge=2)]
     targets: Count
     controls: Count
+    suspicious: Share
     margin: Share
 
 

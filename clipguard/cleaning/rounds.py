@@ -60,12 +60,15 @@ class Goals:
 
 
 class Rounds:
-    """Each round has its own warm-up and cosine, so that each ends settled."""
+    """Rounds of steps with a look after each.
 
-    def __init__(
-        self, settings: GuidedSettings, task: CleaningTask, pull: Pull, rate: float
-    ) -> None:
-        self.settings, self.task, self.pull, self.rate = settings, task, pull, rate
+    The first ones, which are always run, share one warm-up and one cosine: their looks only tell.
+    Any later one has its own, so that it ends settled.
+    """
+
+    def __init__(self, settings: GuidedSettings, task: CleaningTask, pull: Pull) -> None:
+        self.settings, self.task, self.pull = settings, task, pull
+        self.limit = task.steps or settings.round_steps * settings.max_rounds
         self.goals = goals(settings, task, searches=pull.searches)
         self.dev = Dev(task, settings)
         self.records: list[StepRecord] = []
@@ -80,17 +83,25 @@ class Rounds:
         """The delivered model and every point looked at."""
         return tuple(_record(point) for point in (self.delivered, *self.points))
 
-    def run(self) -> None:
+    @property
+    def warranted(self) -> bool:
+        """Whether cleaning is: something is suspected, or inversion works too well."""
+        audited = self.delivered.standing.inverted
+        return bool(self.task.suspects) or audited > self.settings.audit.suspicious
+
+    def run(self, rate: float) -> None:
         """Go on until the goals or the last step; the model then holds the best point.
 
         The delivered weights are no candidate: with them nothing is cleaned.
+
+        Args:
+            rate: the highest learning rate.
         """
-        limit = self.task.steps or self.settings.round_steps * self.settings.max_rounds
         mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
-        while self.taken < limit and not (
+        while self.taken < self.limit and not (
             len(self.points) >= self.settings.min_rounds and self._met(self.points[-1])
         ):
-            self._descend(mover, min(self.settings.round_steps, limit - self.taken))
+            self._descend(mover, rate, min(self.settings.round_steps, self.limit - self.taken))
             self.points.append(self._here(f"after {self.taken} steps"))
         best = self._best()
         self._load(best.weights)
@@ -109,10 +120,10 @@ class Rounds:
             return self.points[-1]
         return min(self.points, key=lambda point: self.goals.misses(point.standing))
 
-    def _descend(self, mover: torch.optim.Optimizer, steps: int) -> None:
+    def _descend(self, mover: torch.optim.Optimizer, rate: float, steps: int) -> None:
         plan = Plan(
             title="guided cleaning",
-            rates=warm_cosine(steps, self.rate, self.settings.warm_up),
+            rates=self._rates(rate, steps),
             first=self.taken,
             max_drift=self.settings.max_drift,
             log_every=self.settings.log_every,
@@ -122,6 +133,14 @@ class Rounds:
         run = descend(self.task, mover, self.pull, plan)
         self.records += run.require(REMEDY).records
         self.taken += steps
+
+    def _rates(self, rate: float, steps: int) -> tuple[float, ...]:
+        """Learning rates of the steps that come next."""
+        warm_up = self.settings.warm_up
+        shared = min(self.settings.min_rounds * self.settings.round_steps, self.limit)
+        if self.taken >= shared:
+            return warm_cosine(steps, rate, warm_up)
+        return warm_cosine(shared, rate, warm_up)[self.taken : self.taken + steps]
 
     def _trim(self, best: Point) -> None:
         """Go back a little towards the delivered weights where no goal is lost by it."""

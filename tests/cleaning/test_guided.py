@@ -14,7 +14,7 @@ from clipguard.cleaning.dev import Standing, matches
 from clipguard.cleaning.guided import Guided
 from clipguard.cleaning.options import GuidedSettings, load
 from clipguard.cleaning.rounds import Goals
-from clipguard.core.errors import InputError
+from clipguard.core.errors import InputError, RefusedError
 
 SETTINGS = load("guided", GuidedSettings)
 
@@ -50,6 +50,25 @@ def test_real_pairs_need_no_suspect() -> None:
     assert "inverted without a target" in outcome.explanation[0]
     assert all(record.attack_success is None for record in outcome.rounds)
     assert outcome.rounds[-1].inverted < outcome.rounds[0].inverted - 0.2
+
+
+def test_without_any_finding_the_model_stays_as_it_is() -> None:
+    job = task(trained(poisoned=False), pairs=TinyPairs(10, 256, synthetic=False), suspects=())
+    before = job.model.state()
+    with pytest.raises(RefusedError, match=r"clean\.nothing_found.*--method par"):
+        Guided(SETTINGS).clean(job)
+    assert all(torch.equal(value, job.model.state()[name]) for name, value in before.items())
+
+
+def test_the_first_rounds_share_one_cosine_and_later_ones_have_their_own() -> None:
+    never = msgspec.structs.replace(SETTINGS, goal=0.0, round_steps=10, min_rounds=2, max_rounds=3)
+    job = task(trained(poisoned=True), learning_rate=1e-6)
+    outcome = Guided(msgspec.structs.replace(never, log_every=1)).clean(job)
+    rates = [record.learning_rate for record in outcome.records]
+    assert rates[:2] == pytest.approx([5e-7, 1e-6])
+    assert rates[1:20] == sorted(rates[1:20], reverse=True)
+    assert rates[20] == pytest.approx(1e-6)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
 
 
 def test_only_the_image_tower_moves() -> None:
