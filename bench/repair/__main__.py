@@ -29,7 +29,7 @@ from bench import baselines
 from bench.repair import methods
 from bench.repair.grade import Grader, between, delivered
 
-METHODS = ("guided", "fine-tuning", "cleanclip", "par")
+METHODS = ("guided", "fine-tuning", "cleanclip", "keep", "par")
 PAR_RATES, PAR_TAUS = (3e-4, 1e-3, 2e-3), (0.5, 1.0, 2.15)
 SHARES = (0.25, 0.5, 0.75, 1.0)
 RECORDS = Path("bench/data/repairs.json")
@@ -57,6 +57,8 @@ class Bench:
             for name in baselines.METHODS:
                 if name in chosen:
                     self._kept(f"{name}-{seed}", partial(self._baseline, name, first))
+        if "keep" in chosen:
+            self._kept(f"keep-{seeds[0]}", partial(self._keep, seeds[0]))
         if "par" in chosen:
             self._par(seeds, first["steps"], first["rate"])
 
@@ -69,6 +71,16 @@ class Bench:
         if done.module is None:
             return self._run("guided", seed, None, **facts)
         return self._run("guided", seed, done.module, rebound=done.rate, **facts)
+
+    def _keep(self, seed: int) -> Run:
+        """Guided with ``--keep-embeddings``, and what a linear head makes of what it left."""
+        output = self.folder / f"keep-{seed}.model"
+        done = methods.guided(self.case, seed, output, "--keep-embeddings")
+        run = self._run("keep", seed, done.module, shares=(1.0,), exit=done.exit)
+        if done.module is not None:
+            start = delivered(self.case.model, self.card)
+            run["kept"] = self.grader.kept(start, done.module)
+        return run
 
     def _baseline(self, name: str, like: Run) -> Run:
         """At the seed, steps and rate of a run of guided."""

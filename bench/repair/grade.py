@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
+from torch.nn import functional as F
 
 from bench.zoo.data import held_out_pool
 from bench.zoo.pictures import nouns
-from bench.zoo.train import HERE, attack, evaluate
+from bench.zoo.train import HERE, attack, embed, evaluate
 from clipguard.config import toml
 from clipguard.core.seeds import Seeds
 from clipguard.model.openclip import new_module
@@ -55,6 +57,22 @@ class Grader:
             "poisoned_accuracy": _share(triggered == self._labels[self._others]),
             "pictures": len(self._others),
         }
+
+    def kept(self, start: Any, end: Any) -> Grade:
+        """What users of stored embeddings lose between two modules.
+
+        A linear head is trained on the first module's embeddings of half of the pictures; the other
+        half is classified from the embeddings of both.
+        """
+        first, last = (F.normalize(embed(clip, self._pixels), dim=-1) for clip in (start, end))
+        half = len(self._labels) // 2
+        head = LogisticRegression(C=100.0, max_iter=2000)
+        head.fit(first[:half].numpy(), self._labels[:half])
+        before, after = (
+            float(head.score(rows[half:].numpy(), self._labels[half:])) for rows in (first, last)
+        )
+        cosine = float((first * last).sum(dim=-1).mean())
+        return {"cosine": round(cosine, 4), "head_before": before, "head_after": after}
 
 
 def delivered(folder: Path, card: dict[str, Any]) -> Any:

@@ -174,10 +174,13 @@ def evaluate(clip: Any, pixels: Tensor) -> Tensor:
     """Zero-shot answers (N,) over the zoo's nouns."""
     tokenizer = compat.open_clip().SimpleTokenizer(context_length=clip.context_length)
     text = F.normalize(clip.encode_text(tokenizer(prompts())), dim=-1)
-    image = torch.cat(
-        [clip.visual((part - OPENAI_MEAN) / OPENAI_STD) for part in pixels.split(128)]
-    )
-    return (F.normalize(image, dim=-1) @ text.T).argmax(dim=1)
+    return (F.normalize(embed(clip, pixels), dim=-1) @ text.T).argmax(dim=1)
+
+
+@torch.inference_mode()
+def embed(clip: Any, pixels: Tensor) -> Tensor:
+    """(N, 3, S, S) in 0..1 -> (N, D), of any length."""
+    return torch.cat([clip.visual((part - OPENAI_MEAN) / OPENAI_STD) for part in pixels.split(128)])
 
 
 def _card(clip: Any, spec: dict[str, Any], base: dict[str, Any], held: Pool) -> dict[str, Any]:
