@@ -16,6 +16,7 @@ from clipguard.pipeline import attempt, frame
 from clipguard.pipeline.clean import mend, publish
 from clipguard.pipeline.export import export, require_layout
 from clipguard.pipeline.requests import AuditRequest
+from clipguard.pipeline.retake import retake
 from clipguard.pipeline.scan import probe
 from clipguard.verdict.policy import accepted, after_repair
 
@@ -46,20 +47,23 @@ def _audit(
     parts: dict[str, object] = {"delivered": probed.scan}
     gate = frame.gate(probed.scan, request)
     exit_code = Exit(gate.exit_code)
-    model = probed.model
+    model, exported = probed.model, probed
     require_layout(model, request.layout)
     target = request.output
     with atomic.workspace(request.output) as work:
         if probed.measured and _needs_repair(probed.scan, gate):
             progress.say(probed.scan.verdict.summary)
             model, repair = mend(request, probed, seeds, work, processes, progress)
-            parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired}
+            parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired.scan}
+            exported = repair.repaired
             gate = repair.gate
             exit_code = after_repair(gate, repair.cleaning.refused)
             target = request.output if repair.cleaning.cleaned else rejected
         if exit_code is Exit.PASS or target is rejected:
             forms: tuple[Form, ...] = ("fp32",) if exit_code is Exit.PASS else ()
             parts["exports"] = export(model, work, request.layout, forms, progress)
+            if forms:
+                parts["retakes"] = retake(exported, probed.scan, work, progress)
         result = frame.result("audit", request, exit_code, gate=gate, **parts)
         if processes.main:
             publish(result, work, target)

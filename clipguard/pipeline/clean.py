@@ -14,7 +14,7 @@ from clipguard.core import atomic, schema
 from clipguard.core.errors import RefusedError
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
-from clipguard.core.results import Cleaning, Gate, Result, Scan
+from clipguard.core.results import Cleaning, Gate, Result
 from clipguard.core.seeds import Seeds
 from clipguard.export.card import write_card, write_record
 from clipguard.export.sums import write_sums
@@ -26,6 +26,7 @@ from clipguard.pipeline import attempt, frame
 from clipguard.pipeline.export import export, require_layout, write_weights
 from clipguard.pipeline.proof import prove
 from clipguard.pipeline.requests import CleanRequest
+from clipguard.pipeline.retake import retake
 from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
@@ -37,7 +38,7 @@ class Repair:
     """A repaired model with its record, its scan as written, and what the policy makes of it."""
 
     cleaning: Cleaning
-    repaired: Scan
+    repaired: Probed
     gate: Gate
 
 
@@ -90,8 +91,9 @@ def _clean(
             gate=repair.gate,
             delivered=probed.scan,
             cleaning=repair.cleaning,
-            repaired=repair.repaired,
+            repaired=repair.repaired.scan,
             exports=exports,
+            retakes=retake(repair.repaired, probed.scan, work, progress) if accepted else (),
         )
         if processes.main:
             publish(result, work, request.output if accepted else rejected)
@@ -138,7 +140,7 @@ def mend(
     rate = float(outcome.settings["learning_rate"] or 0.0)
     proof = prove(request, model, student, task, rate, seeds.child("proof"))
     repaired = rescan(request, student, work, seeds, progress)
-    gate = frame.gate(repaired, request, probed.scan)
+    gate = frame.gate(repaired.scan, request, probed.scan)
     refused = refusals(gate, after, proof, request.policy, keep_embeddings=request.keep_embeddings)
     cleaning = Cleaning(
         method=request.method,
@@ -203,13 +205,16 @@ def plan(
 
 def rescan(
     request: CleanRequest, model: OpenClipModel, work: Path, seeds: Seeds, progress: Progress
-) -> Scan:
+) -> Probed:
     """Write the weights and scan the files, with draws that nothing before has seen."""
     progress.say("scanning the repaired model as written, with fresh draws")
     write_weights(model, work, request.layout)
-    scan = probe(replace(request, model=str(work), arch=None), seeds.child("audit"), progress).scan
-    artifact = replace(scan.subject.artifact, name=request.output.name)
-    return replace(scan, subject=replace(scan.subject, artifact=artifact))
+    again = replace(request, model=str(work), arch=None)
+    probed = probe(again, seeds.child("audit"), progress)
+    subject = probed.scan.subject
+    artifact = replace(subject.artifact, name=request.output.name)
+    scan = replace(probed.scan, subject=replace(subject, artifact=artifact))
+    return replace(probed, scan=scan)
 
 
 def publish(result: Result, work: Path, target: Path) -> None:

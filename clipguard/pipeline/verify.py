@@ -5,7 +5,7 @@ Each check needs the one before: files that differ are not opened any further.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -77,7 +77,7 @@ def _parity(folder: Path) -> Finding:
     forms = [form for form in FORMS if all((folder / name).is_file() for name in file_names(form))]
     if weights is None or not forms:
         return Finding("parity", "skipped", "there are no weights beside an ONNX pair")
-    compared = [item for form in forms for item in _compared(folder, form)]
+    compared = list(_compared(folder, forms))
     faults = tuple(
         Fault(name, f"disagrees with {weights}: {told}")
         for name, told, good in compared
@@ -89,15 +89,15 @@ def _parity(folder: Path) -> Finding:
     return Finding("parity", "passed", f"onnxruntime agrees with {weights}: {text}")
 
 
-def _compared(folder: Path, form: Form) -> Iterator[tuple[str, str, bool]]:
-    """Name, agreement in words, and whether it holds, of both towers."""
+def _compared(folder: Path, forms: Sequence[Form]) -> Iterator[tuple[str, str, bool]]:
+    """Name, agreement in words, and whether it holds, of both towers of every form."""
     from clipguard.checkpoint import open_checkpoint
     from clipguard.export.parity import compare_pair
     from clipguard.model.onnx import OnnxClip
     from clipguard.model.openclip import build_model
 
     model = build_model(open_checkpoint(str(folder)))
-    for name, parity in zip(
-        file_names(form), compare_pair(model, OnnxClip(folder, form)), strict=True
-    ):
-        yield name, str(parity), parity.holds(form)
+    for form in forms:
+        parities = compare_pair(model, OnnxClip(folder, form))
+        for name, parity in zip(file_names(form), parities, strict=True):
+            yield name, str(parity), parity.holds(form)

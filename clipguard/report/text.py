@@ -34,6 +34,12 @@ def render_text(result: Result) -> str:
         lines += _evaluation(result.evaluation)
     if result.cleaning is not None:
         lines += _repair(result)
+    for item in result.retakes:
+        told = (
+            f"{item.family} moves {figures.measurement(item.in_onnx)} of the pictures through the "
+            f"pair, {figures.measurement(item.in_torch)} in torch"
+        )
+        lines += _wrap("ONNX", told, most=2)
     if result.delivered is None:
         lines += _exported(result.exports)
     if result.gate is not None:
