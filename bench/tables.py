@@ -174,7 +174,7 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
 
 def _optional() -> Iterable[str]:
     """Sections whose measurements are kept as tables of their own."""
-    for name in ("repair", "speed", "speed_clean"):
+    for name in ("repair", "speed", "speed_clean", "speed-onnx"):
         path = DATA / f"{name}.json"
         if path.exists():
             section = json.loads(path.read_text())

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from clipguard.checkpoint import open_checkpoint
 from clipguard.core import atomic
 from clipguard.core.errors import RefusedError
 from clipguard.core.exits import Exit
@@ -17,11 +18,12 @@ from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.sums import write_sums
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.batching import Meter
-from clipguard.model.openclip import OpenClipModel
+from clipguard.model.openclip import OpenClipModel, build_model
 from clipguard.model.pair import Form
 from clipguard.pipeline import frame
-from clipguard.pipeline.load import Loaded, load
+from clipguard.pipeline.load import load
 from clipguard.pipeline.requests import ExportRequest, Layout
+from clipguard.probes.validity import finite
 
 
 def export_model(request: ExportRequest, progress: Progress = SILENT) -> Result:
@@ -32,18 +34,11 @@ def export_model(request: ExportRequest, progress: Progress = SILENT) -> Result:
             with it, or nothing could be written; then nothing is.
     """
     atomic.require_vacant(request.output)
-    loaded = load(
-        request.model,
-        request.arch,
-        device=request.device,
-        seeds=Seeds(request.seed).child("export"),
-        meter=Meter(),
-        progress=progress,
-    )
-    _require_finite(loaded)
-    require_layout(loaded.model, request.layout)
+    model = _model(request, progress)
+    _require_finite(model)
+    require_layout(model, request.layout)
     with atomic.workspace(request.output) as work:
-        written = export(loaded.model, work, request.layout, request.precision, progress)
+        written = export(model, work, request.layout, request.precision, progress)
         write_sums(work)
         with atomic.folder(request.output) as folder:
             for file in sorted(work.iterdir()):
@@ -91,13 +86,30 @@ def require_layout(model: OpenClipModel, layout: Layout) -> None:
         require_room(model.spec)
 
 
-def _require_finite(loaded: Loaded) -> None:
-    broken = [item for item in loaded.checks if item.state is CheckState.FAILED]
-    for check in broken:
-        if check.id == "finite_weights":
-            raise RefusedError(
-                "export.not_finite",
-                f"not exported: {check.reason}",
-                where=loaded.subject.artifact.name,
-                remedy="get another copy of the model",
-            )
+def _model(request: ExportRequest, progress: Progress) -> OpenClipModel:
+    """The model as the file tells; pairs are asked only where shapes leave a choice."""
+    checkpoint = open_checkpoint(request.model, arch=request.arch)
+    if len(checkpoint.candidates) == 1:
+        return build_model(checkpoint, device=request.device)
+    loaded = load(
+        request.model,
+        request.arch,
+        device=request.device,
+        seeds=Seeds(request.seed).child("export"),
+        meter=Meter(),
+        progress=progress,
+    )
+    for note in loaded.subject.notes:
+        progress.say(note.text)
+    return loaded.model
+
+
+def _require_finite(model: OpenClipModel) -> None:
+    check = finite(model.state())
+    if check.state is CheckState.FAILED:
+        raise RefusedError(
+            "export.not_finite",
+            f"not exported: {check.reason}",
+            where=model.spec.architecture,
+            remedy="get another copy of the model",
+        )

@@ -40,13 +40,8 @@ def folder(written: Path, tmp_path: Path) -> Path:
 
 def attest(folder: Path, names: list[str], change: Callable[[dict], object] = lambda _: None):
     """Write an in-toto Statement about files, and the digests of everything."""
-    subjects = [
-        {
-            "name": name,
-            "digest": {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()},
-        }
-        for name in names
-    ]
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    subjects = [{"name": name, "digest": {"sha256": digest}} for name, digest in digests.items()]
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects,
@@ -62,15 +57,21 @@ def test_what_is_written(written):
     assert {file.name for file in written.iterdir()} == {*ONNX, *WEIGHTS, "SHA256SUMS"}
 
 
-def test_the_result_tells_every_file(cli, tmp_path):
-    ended = cli("export", MODEL, "-o", "out", "--json")
+def test_the_result_tells_every_file(cli, written):
+    ended = cli("export", written, "-o", "out", "--json")
     assert ended.code == 0, ended.err
     result = schema.loads(ended.out.encode())
     assert [item.artifact.name for item in result.exports][2:] == ["visual.onnx", "textual.onnx"]
     assert result.exports[2].min_cosine >= 0.9999
     assert (result.command, result.delivered) == ("export", None)
-    assert "EXPORTED  model.pt" in ended.err
+    assert "EXPORTED  out" in ended.err
     assert "clipguard scan" in ended.err
+
+
+def test_what_was_exported_exports_to_the_same_bytes(cli, written, tmp_path):
+    assert cli("export", written, "-o", "again", "--precision", ",".join(FORMS)).code == 0
+    for file in written.iterdir():
+        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 @pytest.mark.parametrize("given", ["fp64", "fp32,,int8", ""])
@@ -81,19 +82,19 @@ def test_an_unknown_form_is_told_with_the_known_ones(cli, given):
     assert len(ended.err.splitlines()) == 1
 
 
-def test_a_pair_that_disagrees_ships_nothing_and_has_its_code(cli, monkeypatch, tmp_path):
+def test_a_pair_that_disagrees_ships_nothing_and_has_its_code(cli, written, monkeypatch, tmp_path):
     from clipguard.export import parity
 
     monkeypatch.setattr(parity.Parity, "holds", lambda self, form: form != "int8")
-    ended = cli("export", MODEL, "-o", "out", "--precision", "fp32,int8", "-q")
+    ended = cli("export", written, "-o", "out", "--precision", "fp32,int8", "-q")
     assert ended.code == 3
     assert ended.err.startswith("clipguard: refused [export.parity] visual.int8.onnx: ")
     assert len(ended.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_resnet_has_no_place_in_the_other_layout(cli, tmp_path):
-    ended = cli("export", MODEL, "-o", "out", "--layout", "hf", "-q")
+def test_a_resnet_has_no_place_in_the_other_layout(cli, written, tmp_path):
+    ended = cli("export", written, "-o", "out", "--layout", "hf", "-q")
     assert ended.code == 2
     assert "[export.layout]" in ended.err
     assert list(tmp_path.iterdir()) == []
