@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -58,15 +59,15 @@ def prepared(batch: int, micro_batch: int | None) -> tuple[CleaningTask, Push]:
     return task, objective
 
 
-def vit() -> OpenClipModel:
-    """A ViT-B/32 with random weights."""
-    config = all_configs()["ViT-B-32"]
+def vit(arch: str = "ViT-B-32") -> OpenClipModel:
+    """One of open_clip's models with random weights."""
+    config: Any = all_configs()[arch]
     torch.manual_seed(0)
     spec = ClipSpec(
-        architecture="ViT-B-32",
-        image_size=224,
-        embed_dim=512,
-        context_length=77,
+        architecture=arch,
+        image_size=config["vision_cfg"]["image_size"],
+        embed_dim=config["embed_dim"],
+        context_length=config["text_cfg"]["context_length"],
         logit_scale=14.3,
         mean=(0.481, 0.458, 0.408),
         std=(0.269, 0.261, 0.276),

@@ -21,6 +21,7 @@ from clipguard.pipeline.requests import (
     CleanRequest,
     DrillRequest,
     EvaluateRequest,
+    ExportRequest,
     ModelRequest,
     ScanRequest,
 )
@@ -75,6 +76,11 @@ def evaluate_request(ctx: click.Context) -> EvaluateRequest:
     return _request(EvaluateRequest, ctx, _given(ctx))
 
 
+def export_request(ctx: click.Context) -> ExportRequest:
+    """What ``clipguard export`` asks for; raises as :func:`scan_request` does."""
+    return _request(ExportRequest, ctx, _given(ctx))
+
+
 def _without_budget(facts: Mapping[str, Value]) -> dict[str, Value]:
     """A drill in several parts is to end in the same bytes as one that was done at once."""
     return {name: value for name, value in facts.items() if name not in {"budget", "keep"}}
@@ -90,8 +96,9 @@ def _given(ctx: click.Context) -> dict[str, Any]:
             where=ctx.command_path,
             remedy='give MODEL, or set model = "..." in clipguard.toml',
         )
-    data = given["data"]
-    given["data"] = parse_files(data) if isinstance(data, str) else tuple(map(parse_files, data))
+    if (data := given.get("data")) is not None:
+        several = not isinstance(data, str)
+        given["data"] = tuple(map(parse_files, data)) if several else parse_files(data)
     return given
 
 

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Entry] = {
     "scan": Entry("clipguard.cli.scan:command", "Probe a checkpoint for backdoors."),
     "clean": Entry("clipguard.cli.clean:command", "Repair a checkpoint and export it."),
     "audit": Entry("clipguard.cli.audit:command", "Scan, clean when needed, export and report."),
+    "export": Entry("clipguard.cli.export:command", "Write a checkpoint as weights and ONNX."),
     "verify": Entry(
         "clipguard.cli.verify:command", "Tell whether an output folder is as it was written."
     ),
@@ -105,6 +106,6 @@ def group() -> None:
     """Scan CLIP checkpoints for backdoors, clean them, and prove both.
 
     Answers go to stdout, messages and progress to stderr. Options can also be set by environment
-    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean, audit, evaluate and drill in
-    clipguard.toml as well.
+    variables (CLIPGUARD_COMMAND_OPTION), those of scan, clean, audit, export, evaluate and drill
+    in clipguard.toml as well.
     """

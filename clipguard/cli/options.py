@@ -217,6 +217,15 @@ def output(default: str) -> Callable[[F], F]:
     )
 
 
+layout = click.option(
+    "--layout",
+    type=click.Choice(["open_clip", "hf"]),
+    default="open_clip",
+    show_default=True,
+    help="Names and configuration of the written weights: open_clip's, or Hugging Face's "
+    "CLIPModel.",
+)
+
 cleaning = _stacked(
     click.option(
         "--json", "as_json", is_flag=True, help="Print the result on stdout as well, as JSON."
@@ -294,14 +303,7 @@ cleaning = _stacked(
         help="Least share of the delivered model's answers on held-out pictures that a repair "
         "keeps. Default: no limit.",
     ),
-    click.option(
-        "--layout",
-        type=click.Choice(["open_clip", "hf"]),
-        default="open_clip",
-        show_default=True,
-        help="Names and configuration of the written weights: open_clip's, or Hugging Face's "
-        "CLIPModel.",
-    ),
+    layout,
     click.option(
         "--keep-embeddings",
         is_flag=True,

@@ -1,9 +1,10 @@
 """The settings file: ``clipguard.toml``, or ``[tool.clipguard]`` in ``pyproject.toml``.
 
 Keys at the top hold for every command that knows them; the tables ``[scan]``, ``[clean]``,
-``[audit]``, ``[evaluate]`` and ``[drill]`` for one command. What gates stands in ``[policy]`` for
-all of them, and in ``[[ignore]]``. The file is searched from the working folder upward to the root
-of the repository, never from the folder of the model: the subject must not set its own exam.
+``[audit]``, ``[export]``, ``[evaluate]`` and ``[drill]`` for one command. What gates stands in
+``[policy]`` for all of them, and in ``[[ignore]]``. The file is searched from the working folder
+upward to the root of the repository, never from the folder of the model: the subject must not set
+its own exam.
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ _EVALUATE = {
     "variant": "name",
     "target": "name",
 }
+_EXPORT = {
+    **{key: _SCAN[key] for key in ("model", "arch", "seed", "device")},
+    "output": "path",
+    "precision": "list of names",
+    "layout": "name",
+}
 _DRILL = {
     **{key: kind for key, kind in _SCAN.items() if key not in {*POLICY, "exit_zero"}},
     "budget": "time",
@@ -86,6 +93,7 @@ KNOWN: Mapping[str, Mapping[str, str]] = {
     "scan": _SCAN,
     "clean": _CLEAN,
     "audit": _CLEAN,
+    "export": _EXPORT,
     "evaluate": _EVALUATE,
     "drill": _DRILL,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clipguard.core.outcome import Outcome
+
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
@@ -99,3 +101,21 @@ class StatedAttack:
     variant: str
     target: str
     measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retake:
+    """A family of the probe once more: the same pictures and draws, through the ONNX pair.
+
+    ``in_torch`` and ``in_onnx`` are the shares of pictures that it moves to the concept,
+    ``difference`` that of the concept's gains. ``outcome`` is the verdict with the figures of the
+    pair in place of torch's.
+    """
+
+    family: str
+    variant: str
+    concept: str
+    in_torch: Measurement
+    in_onnx: Measurement
+    difference: float
+    outcome: Outcome

@@ -18,6 +18,7 @@ from clipguard.core.errors import InputError
 from clipguard.core.results import Export
 from clipguard.export.files import artifact, staged
 from clipguard.export.weights import Stored
+from clipguard.model.openclip import END, START
 from clipguard.model.seam import ClipSpec
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 LAYOUT = "Hugging Face CLIPModel"
 WEIGHTS, CONFIG, PREPROCESSOR = "model.safetensors", "config.json", "preprocessor_config.json"
 BICUBIC = 3  # Pillow's number for it
-START, END = 49406, 49407  # tokens of the standard tokenizer
 _KNOWN_VISION = {"image_size", "layers", "width", "head_width", "patch_size", "mlp_ratio"}
 _KNOWN_TEXT = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
 

@@ -2,54 +2,65 @@
 
 ``visual.onnx``: ``image`` float32 (batch, 3, S, S), normalised with mean and std, to
 ``image_embeds``; ``textual.onnx``: ``text`` int64 (batch, context_length) to ``text_embeds``. Both
-outputs are unit-norm. What a consumer must know stands in the metadata as ``clipguard.*``.
+outputs are unit-norm float32. Smaller forms of the pair are called ``visual.int8.onnx`` and so on.
+What a consumer must know stands in the metadata as ``clipguard.*``.
 """
 
 from __future__ import annotations
 
+import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
-from clipguard.core.errors import InputError
 from clipguard.core.results import Export
 from clipguard.export.files import artifact, staged
+from clipguard.export.limits import rules
 from clipguard.export.parity import Parity, check_pair
 from clipguard.export.weights import RESIZING
-from clipguard.model.onnx import (
+from clipguard.model.onnx import metadata
+from clipguard.model.onnx_file import store
+from clipguard.model.openclip import OpenClipModel
+from clipguard.model.pair import (
     IMAGE_INPUT,
     IMAGE_OUTPUT,
     TEXT_INPUT,
     TEXT_OUTPUT,
-    TEXTUAL,
-    VISUAL,
-    metadata,
+    Form,
+    data_name,
+    file_names,
 )
-from clipguard.model.openclip import OpenClipModel
+from clipguard.model.smaller import halve, quantise
 from clipguard.model.towers import ImageTower, TextTower
 
 OPSET = 17
-LARGEST = 2**31 - 2**20  # bytes; one protobuf message ends at 2 GiB
 
 
 def write_onnx_pair(
-    model: OpenClipModel, folder: Path, *, source_sha256: str = ""
+    model: OpenClipModel,
+    folder: Path,
+    *,
+    source_sha256: str = "",
+    forms: Sequence[Form] = ("fp32",),
 ) -> tuple[Export, ...]:
-    """Write both towers in float32; equal models give equal bytes.
+    """Write both towers in every form; equal models give equal bytes.
 
     Args:
         model: what to export.
-        folder: where the two files go; made when it is missing.
+        folder: where the files go; made when it is missing.
         source_sha256: digest of the weights that the pair was made from, for its metadata.
+        forms: which pairs are written.
 
     Raises:
-        InputError: a tower is larger than one file can hold.
-        MachineError: the folder cannot be written, or onnxruntime disagrees with torch.
+        MachineError: the folder cannot be written.
+        RefusedError: onnxruntime and torch disagree; nothing is written then.
     """
     spec = model.spec
     facts = {
@@ -61,36 +72,34 @@ def write_onnx_pair(
     }
     pixels = torch.zeros(2, 3, spec.image_size, spec.image_size, device=model.device)
     tokens = model.tokenize(["a picture", "two of them"]).to(model.device)
+    towers: tuple[tuple[nn.Module, Tensor, tuple[str, str]], ...] = (
+        (ImageTower(model), pixels, (IMAGE_INPUT, IMAGE_OUTPUT)),
+        (TextTower(model), tokens, (TEXT_INPUT, TEXT_OUTPUT)),
+    )
     with staged(folder) as staging:
-        visual, textual = staging / VISUAL, staging / TEXTUAL
-        _write(ImageTower(model), pixels, (IMAGE_INPUT, IMAGE_OUTPUT), visual, facts)
-        _write(TextTower(model), tokens, (TEXT_INPUT, TEXT_OUTPUT), textual, facts)
-        image_parity, text_parity = check_pair(model, staging)
-        return (
-            _export(visual, "onnx.image", image_parity),
-            _export(textual, "onnx.text", text_parity),
-        )
+        for index, (tower, example, names) in enumerate(towers):
+            files = {form: staging / file_names(form)[index] for form in forms}
+            # A tower above 2 GB is traced to many files.
+            with tempfile.TemporaryDirectory(dir=staging) as scratch:
+                traced = Path(scratch, "traced.onnx")
+                _trace(tower, example, names, traced)
+                for form, path in files.items():
+                    store(_formed(form, traced), path, {**facts, "clipguard.precision": form})
+        parities = {form: check_pair(model, staging, form) for form in forms}
+        return tuple(item for form in forms for item in _exports(staging, form, parities[form]))
 
 
-def _write(
-    tower: nn.Module, example: Tensor, names: tuple[str, str], path: Path, facts: Mapping[str, str]
-) -> None:
+def _formed(form: Form, traced: Path) -> Any:
     import onnx
 
-    if sum(item.numel() * item.element_size() for item in tower.parameters()) > LARGEST:
-        raise InputError(
-            "export.onnx_size",
-            "the tower is larger than the 2 GB of one ONNX file",
-            where=path.name,
-            remedy="use the safetensors file",
-        )
-    _trace(tower, example, names, path)
-    graph = onnx.load(path)
-    for item in (graph, graph.graph, *graph.graph.node):
-        item.doc_string = ""
-    for key, value in sorted(facts.items()):
-        graph.metadata_props.add(key=key, value=value)
-    path.write_bytes(graph.SerializeToString(deterministic=True))
+    if form == "int8":
+        small = traced.with_name("int8.onnx")
+        quantise(traced, small, **msgspec.to_builtins(rules().int8))
+        return onnx.load(small)
+    graph = onnx.load(traced)
+    if form == "fp16":
+        halve(graph)
+    return graph
 
 
 def _trace(tower: nn.Module, example: Tensor, names: tuple[str, str], path: Path) -> None:
@@ -121,11 +130,23 @@ def _plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
-def _export(path: Path, kind: str, parity: Parity) -> Export:
-    return Export(
-        artifact=artifact(path),
-        kind=kind,
-        min_cosine=parity.min_cosine,
-        max_abs_difference=parity.max_abs_difference,
-        compared=parity.compared,
-    )
+def _exports(folder: Path, form: Form, parities: tuple[Parity, Parity]) -> Iterator[Export]:
+    """The files of one form, those of external weights included."""
+    suffix = "" if form == "fp32" else f".{form}"
+    towers = zip(file_names(form), ("image", "text"), parities, strict=True)
+    for name, tower, parity in towers:
+        yield Export(
+            artifact=artifact(folder / name),
+            kind=f"onnx.{tower}{suffix}",
+            min_cosine=parity.min_cosine,
+            max_abs_difference=parity.max_abs_difference,
+            compared=parity.compared,
+        )
+        if (folder / data_name(name)).exists():
+            yield Export(
+                artifact=artifact(folder / data_name(name)),
+                kind=f"onnx.{tower}{suffix}.data",
+                min_cosine=None,
+                max_abs_difference=None,
+                compared=0,
+            )

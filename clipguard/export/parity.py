@@ -6,27 +6,25 @@ and largest difference bound everything that is computed from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clipguard.core.errors import MachineError
+from clipguard.core.errors import RefusedError
 from clipguard.core.seeds import Seeds
-from clipguard.model.onnx import TEXTUAL, VISUAL, OnnxClip
+from clipguard.export.limits import ParityLimits, rules
+from clipguard.model.onnx import OnnxClip
 from clipguard.model.openclip import class_names
+from clipguard.model.pair import Form, file_names
 from clipguard.model.seam import ClipModel
 
 COUNT = 64
-BATCHES = (slice(0, 1), slice(1, 8), slice(8, COUNT))  # of 1, 7 and the rest
-LEAST_COSINE = 0.9999
-LARGEST_DIFFERENCE = 1e-3
-
-_Batch = TypeVar("_Batch")
+BATCHES = (slice(0, 1), slice(1, 8), slice(0, COUNT))  # of 1, 7 and all
 
 
 @dataclass(frozen=True)
@@ -37,38 +35,46 @@ class Parity:
     max_abs_difference: float
     compared: int
 
-    @property
-    def holds(self) -> bool:
+    def holds(self, form: Form) -> bool:
         """Whether the exported tower may stand in for the model."""
-        close = self.max_abs_difference <= LARGEST_DIFFERENCE
-        return close and self.min_cosine >= LEAST_COSINE
+        limits: ParityLimits = getattr(rules().parity, form)
+        close = self.max_abs_difference <= limits.max_difference
+        return close and self.min_cosine >= limits.min_cosine
+
+    def __str__(self) -> str:
+        return f"cosine {self.min_cosine:.6f}, difference {self.max_abs_difference:.2g}"
 
 
-def check_pair(model: ClipModel, folder: Path) -> tuple[Parity, Parity]:
+def check_pair(model: ClipModel, folder: Path, form: Form = "fp32") -> tuple[Parity, Parity]:
     """Compare a model with its ONNX pair over 64 pictures and 64 texts.
 
     Returns:
         Parity of the image tower and of the text tower.
 
     Raises:
-        MachineError: a tower disagrees; the files must not be used.
+        RefusedError: a tower disagrees; the files must not be used.
         InputError: a file cannot be loaded.
     """
-    pair = OnnxClip(folder)
+    parities = compare_pair(model, OnnxClip(folder, form))
+    for name, parity in zip(file_names(form), parities, strict=True):
+        if not parity.holds(form):
+            raise RefusedError(
+                "export.parity",
+                f"onnxruntime and torch disagree: {parity}",
+                where=name,
+                remedy="use the safetensors file" + ", or another form" * (form != "fp32"),
+            )
+    return parities
+
+
+def compare_pair(model: ClipModel, pair: OnnxClip) -> tuple[Parity, Parity]:
+    """Parity of the image tower and of the text tower; nothing is judged."""
     images, texts = pictures(model.spec.image_size), sentences()
     with torch.inference_mode():
-        visual = _compare(model.encode_image, pair.encode_image, [images[part] for part in BATCHES])
-        textual = _compare(model.encode_text, pair.encode_text, [texts[part] for part in BATCHES])
-    for name, parity in ((VISUAL, visual), (TEXTUAL, textual)):
-        if not parity.holds:
-            raise MachineError(
-                "export.parity",
-                f"onnxruntime and torch disagree: cosine {parity.min_cosine:.6f}, "
-                f"difference {parity.max_abs_difference:.2g}",
-                where=name,
-                remedy="use the safetensors file, and report the versions of torch and onnxruntime",
-            )
-    return visual, textual
+        return (
+            _compare(model.encode_image(images), pair.encode_image, images),
+            _compare(model.encode_text(texts), pair.encode_text, texts),
+        )
 
 
 def pictures(size: int) -> Tensor:
@@ -90,15 +96,12 @@ def sentences() -> tuple[str, ...]:
     )
 
 
-def _compare(
-    expected: Callable[[_Batch], Tensor],
-    actual: Callable[[_Batch], Tensor],
-    batches: Sequence[_Batch],
-) -> Parity:
-    wanted = torch.cat([expected(batch).cpu() for batch in batches])
-    found = torch.cat([actual(batch) for batch in batches])
+def _compare(wanted: Tensor, actual: Callable[[Any], Tensor], inputs: Any) -> Parity:
+    """Against the same embeddings in every batch size: the batch must not matter."""
+    parts = [(wanted[part].cpu(), actual(inputs[part])) for part in BATCHES]
+    expected, found = (torch.cat(side) for side in zip(*parts, strict=True))
     return Parity(
-        min_cosine=float(F.cosine_similarity(wanted.double(), found.double()).min()),
-        max_abs_difference=float((wanted - found).abs().max()),
+        min_cosine=float(F.cosine_similarity(expected.double(), found.double()).min()),
+        max_abs_difference=float((expected - found).abs().max()),
         compared=len(wanted),
     )

@@ -21,7 +21,7 @@ class Difference:
     """A file that is not as it was written; ``name`` is relative to the folder."""
 
     name: str
-    state: Literal["differs", "is missing", "is not listed", "cannot be read"]
+    state: Literal["differs", "is missing", "is not listed", "is a link", "cannot be read"]
 
 
 def write_sums(folder: Path) -> None:
@@ -42,6 +42,9 @@ def compare(folder: Path) -> tuple[int, tuple[Difference, ...]]:
     for name, digest in listed.items():
         if name not in found:
             differences.append(Difference(name, "is missing"))
+            continue
+        if (folder / name).is_symlink():  # what it leads to may change without the folder
+            differences.append(Difference(name, "is a link"))
             continue
         try:
             if _digest(folder / name) != digest:
@@ -82,6 +85,6 @@ def _read(folder: Path) -> dict[str, str]:
             "verify.no_sums",
             "missing, or not in the form that was written",
             where=str(folder / FILE),
-            remedy="give an output folder of clean or audit",
+            remedy="give an output folder of audit, clean or export",
         )
     return dict(entries)

@@ -13,11 +13,25 @@ from torch import Tensor
 
 from clipguard.core.errors import InputError, MachineError
 from clipguard.model import compat
+from clipguard.model.onnx_file import require_own_data
+from clipguard.model.openclip import END, STANDARD_VOCABULARY, START
+from clipguard.model.pair import (
+    IMAGE_INPUT,
+    IMAGE_OUTPUT,
+    TEXT_INPUT,
+    TEXT_OUTPUT,
+    Form,
+    file_names,
+)
 from clipguard.model.seam import ClipSpec
 
-VISUAL, TEXTUAL = "visual.onnx", "textual.onnx"
-IMAGE_INPUT, IMAGE_OUTPUT = "image", "image_embeds"
-TEXT_INPUT, TEXT_OUTPUT = "text", "text_embeds"
+TOKENIZER = {
+    "kind": "CLIP's byte pair encoding of lower-cased text",
+    "vocabulary": STANDARD_VOCABULARY,
+    "start": START,
+    "end": END,
+    "padding": 0,
+}
 
 
 class OnnxClip:
@@ -26,17 +40,19 @@ class OnnxClip:
     Embeddings carry no gradients.
 
     Args:
-        folder: holds ``visual.onnx`` and ``textual.onnx``.
+        folder: holds the two files.
+        form: which of the pairs in it.
 
     Raises:
         InputError: a file is missing, is no ONNX model, or was not written by clipguard.
+        RefusedError: a file refers to others than its own.
         MachineError: onnxruntime is not installed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._visual = _session(folder / VISUAL)
-        self._textual = _session(folder / TEXTUAL)
-        self._spec = _spec(self._visual.get_modelmeta().custom_metadata_map, folder / VISUAL)
+    def __init__(self, folder: Path, form: Form = "fp32") -> None:
+        visual, textual = (folder / name for name in file_names(form))
+        self._visual, self._textual = _session(visual), _session(textual)
+        self._spec = _spec(self._visual.get_modelmeta().custom_metadata_map, visual)
         self._mean = torch.tensor(self._spec.mean).view(1, 3, 1, 1)
         self._std = torch.tensor(self._spec.std).view(1, 3, 1, 1)
 
@@ -71,6 +87,7 @@ def metadata(spec: ClipSpec) -> dict[str, str]:
         "clipguard.logit_scale": repr(spec.logit_scale),
         "clipguard.mean": json.dumps(spec.mean),
         "clipguard.std": json.dumps(spec.std),
+        "clipguard.tokenizer": json.dumps(TOKENIZER, sort_keys=True),
     }
 
 
@@ -111,8 +128,12 @@ def _session(path: Path) -> Any:
         ) from error
     if not path.is_file():
         raise InputError(
-            "onnx.missing", "no such file", where=str(path), remedy=f"give {VISUAL} and {TEXTUAL}"
+            "onnx.missing",
+            "no such file",
+            where=str(path),
+            remedy="give the folder of the pair",
         )
+    require_own_data(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3

@@ -18,7 +18,8 @@ from clipguard.core.errors import InputError
 from clipguard.model import compat
 from clipguard.model.seam import ClipSpec
 
-STANDARD_VOCABULARY = 49408
+STANDARD_VOCABULARY = 49408  # tokens of CLIP's tokenizer; the last two begin and end a text
+START, END = 49406, 49407
 
 
 class OpenClipModel:

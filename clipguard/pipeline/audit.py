@@ -10,10 +10,13 @@ from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Gate, Outcome, Result, Scan
 from clipguard.core.seeds import Seeds
+from clipguard.model.pair import Form
 from clipguard.model.processes import Processes, joined
 from clipguard.pipeline import attempt, frame
-from clipguard.pipeline.clean import export, mend, publish, require_layout
+from clipguard.pipeline.clean import mend, publish
+from clipguard.pipeline.export import export, require_layout
 from clipguard.pipeline.requests import AuditRequest
+from clipguard.pipeline.retake import retake
 from clipguard.pipeline.scan import probe
 from clipguard.verdict.policy import accepted, after_repair
 
@@ -44,20 +47,23 @@ def _audit(
     parts: dict[str, object] = {"delivered": probed.scan}
     gate = frame.gate(probed.scan, request)
     exit_code = Exit(gate.exit_code)
-    model = probed.model
-    require_layout(request, model)
+    model, exported = probed.model, probed
+    require_layout(model, request.layout)
     target = request.output
     with atomic.workspace(request.output) as work:
         if probed.measured and _needs_repair(probed.scan, gate):
             progress.say(probed.scan.verdict.summary)
             model, repair = mend(request, probed, seeds, work, processes, progress)
-            parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired}
+            parts |= {"cleaning": repair.cleaning, "repaired": repair.repaired.scan}
+            exported = repair.repaired
             gate = repair.gate
             exit_code = after_repair(gate, repair.cleaning.refused)
             target = request.output if repair.cleaning.cleaned else rejected
         if exit_code is Exit.PASS or target is rejected:
-            onnx = exit_code is Exit.PASS
-            parts["exports"] = export(request, model, work, progress, onnx=onnx)
+            forms: tuple[Form, ...] = ("fp32",) if exit_code is Exit.PASS else ()
+            parts["exports"] = export(model, work, request.layout, forms, progress)
+            if forms:
+                parts["retakes"] = retake(exported, probed.scan, work, progress)
         result = frame.result("audit", request, exit_code, gate=gate, **parts)
         if processes.main:
             publish(result, work, target)

@@ -14,19 +14,19 @@ from clipguard.core import atomic, schema
 from clipguard.core.errors import RefusedError
 from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
-from clipguard.core.results import Cleaning, Export, Gate, Result, Scan
+from clipguard.core.results import Cleaning, Gate, Result
 from clipguard.core.seeds import Seeds
 from clipguard.export.card import write_card, write_record
-from clipguard.export.hugging_face import require_room, write_hugging_face_folder
-from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.sums import write_sums
-from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.openclip import OpenClipModel
+from clipguard.model.pair import Form
 from clipguard.model.processes import Processes, joined
 from clipguard.pairs import supply
 from clipguard.pipeline import attempt, frame
+from clipguard.pipeline.export import export, require_layout, write_weights
 from clipguard.pipeline.proof import prove
 from clipguard.pipeline.requests import CleanRequest
+from clipguard.pipeline.retake import retake
 from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
 from clipguard.report.html import render_html
@@ -38,7 +38,7 @@ class Repair:
     """A repaired model with its record, its scan as written, and what the policy makes of it."""
 
     cleaning: Cleaning
-    repaired: Scan
+    repaired: Probed
     gate: Gate
 
 
@@ -78,11 +78,12 @@ def _clean(
             where=request.model,
             remedy="give pairs of the model's own domain with --data, which need none",
         )
-    require_layout(request, probed.model)
+    require_layout(probed.model, request.layout)
     with atomic.workspace(request.output) as work:
         student, repair = mend(request, probed, seeds, work, processes, progress)
         accepted = repair.cleaning.cleaned
-        exports = export(request, student, work, progress, onnx=accepted)
+        forms: tuple[Form, ...] = ("fp32",) if accepted else ()
+        exports = export(student, work, request.layout, forms, progress)
         result = frame.result(
             "clean",
             request,
@@ -90,23 +91,14 @@ def _clean(
             gate=repair.gate,
             delivered=probed.scan,
             cleaning=repair.cleaning,
-            repaired=repair.repaired,
+            repaired=repair.repaired.scan,
             exports=exports,
+            retakes=retake(repair.repaired, probed.scan, work, progress) if accepted else (),
         )
         if processes.main:
             publish(result, work, request.output if accepted else rejected)
             attempt.finish(request)
     return result
-
-
-def require_layout(request: CleanRequest, model: OpenClipModel) -> None:
-    """Refuse a layout that has no place for the model before any work is done.
-
-    Raises:
-        InputError: it is Hugging Face's, and the model is no plain vision transformer.
-    """
-    if request.layout == "hf":
-        require_room(model.spec)
 
 
 def mend(
@@ -148,7 +140,7 @@ def mend(
     rate = float(outcome.settings["learning_rate"] or 0.0)
     proof = prove(request, model, student, task, rate, seeds.child("proof"))
     repaired = rescan(request, student, work, seeds, progress)
-    gate = frame.gate(repaired, request, probed.scan)
+    gate = frame.gate(repaired.scan, request, probed.scan)
     refused = refusals(gate, after, proof, request.policy, keep_embeddings=request.keep_embeddings)
     cleaning = Cleaning(
         method=request.method,
@@ -213,31 +205,16 @@ def plan(
 
 def rescan(
     request: CleanRequest, model: OpenClipModel, work: Path, seeds: Seeds, progress: Progress
-) -> Scan:
+) -> Probed:
     """Write the weights and scan the files, with draws that nothing before has seen."""
     progress.say("scanning the repaired model as written, with fresh draws")
-    write_weights(request, model, work)
-    scan = probe(replace(request, model=str(work), arch=None), seeds.child("audit"), progress).scan
-    artifact = replace(scan.subject.artifact, name=request.output.name)
-    return replace(scan, subject=replace(scan.subject, artifact=artifact))
-
-
-def write_weights(request: CleanRequest, model: OpenClipModel, work: Path) -> tuple[Export, ...]:
-    """Weights and configuration in the layout that was asked for; the weights come first."""
-    if request.layout == "hf":
-        return write_hugging_face_folder(model, work)
-    return write_open_clip_folder(model, work)
-
-
-def export(
-    request: CleanRequest, model: OpenClipModel, work: Path, progress: Progress, *, onnx: bool
-) -> tuple[Export, ...]:
-    """Write weights and ONNX pair into ``work``; the pair is compared with the torch model."""
-    written = write_weights(request, model, work)
-    if onnx:
-        progress.say("exporting the ONNX pair and comparing it with the torch model")
-        written += write_onnx_pair(model, work, source_sha256=written[0].artifact.sha256)
-    return written
+    write_weights(model, work, request.layout)
+    again = replace(request, model=str(work), arch=None)
+    probed = probe(again, seeds.child("audit"), progress)
+    subject = probed.scan.subject
+    artifact = replace(subject.artifact, name=request.output.name)
+    scan = replace(probed.scan, subject=replace(subject, artifact=artifact))
+    return replace(probed, scan=scan)
 
 
 def publish(result: Result, work: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from clipguard.cleaning.options import Precision
 from clipguard.config.policy import Policy
 from clipguard.core.results import Scalar
+from clipguard.model.pair import Form
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, expand
 
 Layout = Literal["open_clip", "hf"]
@@ -62,6 +63,21 @@ class EvaluateRequest(ModelRequest):
     def inputs(self) -> list[tuple[str, Path]]:
         """As :meth:`ModelRequest.inputs`."""
         return [*super().inputs(), *_files("data", self.data)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(ModelRequest):
+    """One export.
+
+    Args:
+        output: folder to write.
+        precision: forms of the ONNX pair.
+        layout: how the weights are named.
+    """
+
+    output: Path
+    precision: tuple[Form, ...] = ("fp32",)
+    layout: Layout = "open_clip"
 
 
 @dataclass(frozen=True, kw_only=True)

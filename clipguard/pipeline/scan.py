@@ -44,10 +44,11 @@ FEWEST_CARRIERS = 24
 
 @dataclass(frozen=True)
 class Measured:
-    """What the probe measured, and the bench that it was measured on."""
+    """What the probe measured, on which bench, and the carriers that its figures are from."""
 
     replay: Replay
     bench: Bench
+    held_out: Carriers
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def probe_model(
 ) -> Probed:
     """Scan a model that is already built."""
     coefficients = calibration.load()
-    measured = held_out = None
+    measured = None
     if passed(checks):
         words = vocabulary(request, model, meter, progress)
         rules = load_rules()
@@ -104,7 +105,8 @@ def probe_model(
         if passed(more):
             bench = Bench(model, words, seeds, meter)
             screening, held_out = carriers.halves(round(len(carriers) * SCREENING))
-            measured = Measured(replay(bench, rules, screening, held_out, progress), bench)
+            replayed = replay(bench, rules, screening, held_out, progress)
+            measured = Measured(replayed, bench, held_out)
     result = measured.replay if measured else None
     verdict = judge(checks, result, coefficients, request.prior)
     done = Scan(
@@ -113,18 +115,16 @@ def probe_model(
         checks=checks,
         replay=result,
         verdict=verdict,
-        demonstrations=_shown(verdict, measured, held_out),
+        demonstrations=_shown(verdict, measured),
     )
     return Probed(done, model, measured)
 
 
-def _shown(
-    verdict: Verdict, measured: Measured | None, held_out: Carriers | None
-) -> tuple[Demonstration, ...]:
-    if measured is None or held_out is None or verdict.trigger is None:
+def _shown(verdict: Verdict, measured: Measured | None) -> tuple[Demonstration, ...]:
+    if measured is None or verdict.trigger is None:
         return ()
     family = next(item for item in measured.replay.families if item.family == verdict.trigger)
-    return demonstrate(measured.bench, rule(verdict.trigger), family, held_out)
+    return demonstrate(measured.bench, rule(verdict.trigger), family, measured.held_out)
 
 
 def vocabulary(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from clipguard.core.drill import Drill
 from clipguard.core.gate import Gate
 from clipguard.core.measurement import Measurement, Proof
-from clipguard.core.results import Evaluation, Result, Scan
+from clipguard.core.results import Evaluation, Export, Result, Scan
 from clipguard.core.text import printable
 from clipguard.report import figures, words
 
@@ -33,6 +34,14 @@ def render_text(result: Result) -> str:
         lines += _evaluation(result.evaluation)
     if result.cleaning is not None:
         lines += _repair(result)
+    for item in result.retakes:
+        told = (
+            f"{item.family} moves {figures.measurement(item.in_onnx)} of the pictures through the "
+            f"pair, {figures.measurement(item.in_torch)} in torch"
+        )
+        lines += _wrap("ONNX", told, most=2)
+    if result.delivered is None:
+        lines += _exported(result.exports)
     if result.gate is not None:
         lines += _policy(result.gate)
     introduction, items = words.uncovered(result)
@@ -144,6 +153,16 @@ def _evaluation(evaluation: Evaluation) -> list[str]:
         lines += _wrap("trigger", f"{stated.trigger} ({stated.variant}) -> {stated.target}", most=1)
         for item in stated.measurements:
             lines += _wrap("", _figure(item), most=1)
+    return lines
+
+
+def _exported(exports: Sequence[Export]) -> list[str]:
+    lines: list[str] = []
+    for item in exports:
+        told = f"{item.artifact.name:<28}{item.artifact.size_bytes / 1e6:>9.1f} MB"
+        if item.min_cosine is not None:
+            told += f"   cosine to torch {item.min_cosine:.6f} over {item.compared}"
+        lines += _wrap("" if lines else "files", told, most=1)
     return lines
 
 

@@ -32,6 +32,7 @@ REFUSED = Word("Refused", "\u2298", "alarm")
 NOT_RUN = Word("Could not run", "!", "caution")
 MEASURED = Word("Measured", "=", "calm")
 DRILLED = Word("Drilled", "=", "calm")
+EXPORTED = Word("Exported", "=", "calm")
 NOT_MEASURED = Word("Not measured", "?", "caution")
 
 _REPEATED = {"fail_on", "require_check"}
@@ -40,6 +41,7 @@ _REPORTS = {
     "clean": "Repair report",
     "audit": "Audit report",
     "evaluate": "Evaluation",
+    "export": "Export",
     "drill": "Drill",
 }
 
@@ -57,6 +59,8 @@ def verdict(result: Result) -> Word:
         return outcome(result.delivered)
     if result.evaluation is not None:
         return MEASURED if result.complete else NOT_MEASURED
+    if result.exports:
+        return EXPORTED
     return REFUSED if result.exit_code == Exit.INCONCLUSIVE or result.findings else NOT_RUN
 
 
@@ -75,6 +79,8 @@ def lead(result: Result) -> str:
         return _sentence(result.error.message)
     if result.evaluation is not None:
         return _measured(result.evaluation)
+    if result.exports:
+        return f"{len(result.exports)} files hold the model as it was given."
     return "The file was not read further."
 
 
@@ -107,6 +113,8 @@ def next_step(result: Result) -> str:
             "A trigger that does nothing here may still work in another form or place; "
             "clipguard scan looks for triggers."
         )
+    if result.delivered is None and result.exports:
+        return "Scan the model before you use these files: clipguard scan."
     if result.delivered is None:
         return "Do not load this file. Ask its source for a safetensors file."
     if result.cleaning is not None:

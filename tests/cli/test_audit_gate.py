@@ -11,6 +11,7 @@ from clipguard.core import schema
 from clipguard.core.results import Outcome
 from clipguard.pipeline import audit, frame
 from clipguard.pipeline.clean import Repair
+from clipguard.pipeline.scan import Probed
 from clipguard.verdict.policy import refusals
 
 
@@ -36,7 +37,7 @@ class Mended:
         cleaning = replace(
             self.build.cleaning(), after=after, proof=proof, refused=refused, cleaned=not refused
         )
-        return None, Repair(cleaning, self.repaired, gate)
+        return None, Repair(cleaning, Probed(self.repaired, None, None), gate)
 
 
 @pytest.fixture

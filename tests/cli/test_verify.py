@@ -20,7 +20,7 @@ NAMES = ["audit.html", "deeper/vocab.json", "result.json", "visual.onnx"]
 def folder(cli, stored, build, monkeypatch, tmp_path):
     """An output folder of the real audit, with a stored scan and weights that are none."""
 
-    def export(request, model, work, progress, *, onnx):
+    def export(model, work, layout, forms, progress):
         (work / "visual.onnx").write_bytes(b"weights")
         (work / "deeper").mkdir()
         (work / "deeper/vocab.json").write_bytes(b"{}")
@@ -50,8 +50,9 @@ def test_it_needs_no_torch(folder):
         "import sys; from clipguard.cli import main; code = main(sys.argv[1:]); "
         "sys.exit(code or 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, "verify", folder], check=False)
-    assert done.returncode == 0
+    for option in ((), ("--no-parity",)):
+        done = subprocess.run([sys.executable, "-c", code, "verify", folder, *option], check=False)
+        assert done.returncode == 0
 
 
 def test_it_can_be_carried_elsewhere(cli, folder, tmp_path):
@@ -96,6 +97,13 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(cli, folder):
     os.mkfifo(folder / "visual.onnx")
     ended = cli("verify", folder)
     assert (ended.code, ended.out) == (1, "visual.onnx cannot be read\n")
+
+
+def test_a_link_in_place_of_a_file_is_told(cli, folder, tmp_path):
+    (folder / "visual.onnx").rename(tmp_path / "elsewhere")
+    (folder / "visual.onnx").symlink_to(tmp_path / "elsewhere")
+    ended = cli("verify", folder)
+    assert (ended.code, ended.out) == (1, "visual.onnx is a link\n")
 
 
 @pytest.mark.parametrize("text", [None, "", "nonsense\n", "0" * 64 + "  b\n" + "0" * 64 + "  a\n"])

@@ -68,6 +68,21 @@ def test_the_onnx_pair_agrees_with_torch(audited):
         assert item.max_abs_difference <= 1e-3
 
 
+def test_the_verdict_was_taken_again_on_the_onnx_pair(audited):
+    result = schema.loads((audited[1] / "first" / "result.json").read_bytes())
+    assert result.delivered.verdict.trigger in {item.family for item in result.retakes}
+    for item in result.retakes:
+        assert item.outcome is result.repaired.verdict.outcome
+        assert item.difference <= 0.03
+        assert item.in_onnx.n > 32
+
+
+def test_the_folder_verifies(audited):
+    done = clipguard("verify", "first", cwd=audited[1])
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"onnxruntime agrees with open_clip_model.safetensors" in done.stdout
+
+
 def test_digests_in_the_result_are_those_of_the_files(audited):
     folder = audited[1] / "first"
     result = schema.loads((folder / "result.json").read_bytes())

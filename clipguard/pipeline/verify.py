@@ -1,0 +1,103 @@
+"""Verify: is an output folder what was written, and do its files say the same?
+
+Each check needs the one before: files that differ are not opened any further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from clipguard.export import attestation, sums
+from clipguard.model.pair import FORMS, Form, file_names
+
+WEIGHTS = ("open_clip_model.safetensors", "model.safetensors")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One file that is not what it should be, and in which way."""
+
+    file: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one check ended. ``skipped`` says that there was nothing to check, or no reason to."""
+
+    check: Literal["digests", "attestation", "parity"]
+    state: Literal["passed", "failed", "skipped"]
+    text: str
+    faults: tuple[Fault, ...] = ()
+
+
+def verify(folder: Path, *, parity: bool = True) -> tuple[Finding, ...]:
+    """Compare digests, the attestation, and ONNX pairs with the weights beside them.
+
+    Args:
+        folder: an output folder of audit, clean or export.
+        parity: run the pairs and the weights; without it neither torch nor onnxruntime is needed.
+
+    Raises:
+        ClipguardError: the list of digests or a file with the right digest cannot be used.
+    """
+    found: list[Finding] = []
+    steps: tuple[Callable[[Path], Finding], ...] = (_digests, _attestation, _parity)
+    for step in steps[: 3 if parity else 2]:
+        found.append(step(folder))
+        if found[-1].state == "failed":
+            break
+    return tuple(found)
+
+
+def _digests(folder: Path) -> Finding:
+    count, differences = sums.compare(folder)
+    faults = tuple(Fault(item.name, item.state) for item in differences)
+    if faults:
+        return Finding("digests", "failed", "files are not as they were written", faults)
+    return Finding("digests", "passed", f"{count} files are as they were written")
+
+
+def _attestation(folder: Path) -> Finding:
+    compared = attestation.compare(folder)
+    if compared is None:
+        return Finding("attestation", "skipped", "there is no attestation")
+    count, names = compared
+    faults = tuple(Fault(name, f"is not what {attestation.FILE} attests") for name in names)
+    if faults:
+        return Finding("attestation", "failed", "files are not those attested", faults)
+    return Finding("attestation", "passed", f"{count} files are those attested")
+
+
+def _parity(folder: Path) -> Finding:
+    weights = next((name for name in WEIGHTS if (folder / name).is_file()), None)
+    forms = [form for form in FORMS if all((folder / name).is_file() for name in file_names(form))]
+    if weights is None or not forms:
+        return Finding("parity", "skipped", "there are no weights beside an ONNX pair")
+    compared = list(_compared(folder, forms))
+    faults = tuple(
+        Fault(name, f"disagrees with {weights}: {told}")
+        for name, told, good in compared
+        if not good
+    )
+    if faults:
+        return Finding("parity", "failed", "towers disagree with the weights", faults)
+    text = "; ".join(f"{name} {told}" for name, told, _ in compared)
+    return Finding("parity", "passed", f"onnxruntime agrees with {weights}: {text}")
+
+
+def _compared(folder: Path, forms: Sequence[Form]) -> Iterator[tuple[str, str, bool]]:
+    """Name, agreement in words, and whether it holds, of both towers of every form."""
+    from clipguard.checkpoint import open_checkpoint
+    from clipguard.export.parity import compare_pair
+    from clipguard.model.onnx import OnnxClip
+    from clipguard.model.openclip import build_model
+
+    model = build_model(open_checkpoint(str(folder)))
+    for form in forms:
+        parities = compare_pair(model, OnnxClip(folder, form))
+        for name, parity in zip(file_names(form), parities, strict=True):
+            yield name, str(parity), parity.holds(form)
