@@ -53,7 +53,7 @@ def attest(result: Result, folder: Path) -> dict[str, Any]:
 def test_the_validator_can_refuse() -> None:
     for broken in ({}, {"_type": "https://in-toto.io/Statement/v1"}):
         message = json_format.ParseDict(broken, messages.Statement())
-        with pytest.raises(ValueError, match="Wrong statement|At least one subject"):
+        with pytest.raises(ValueError, match=r"Wrong statement|At least one subject"):
             Statement.copy_from_pb(message).validate()
 
 
