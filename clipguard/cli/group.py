@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Entry] = {
         "Plant known backdoors and see whether the scan finds them.",
     ),
     "demo": Entry("clipguard.cli.demo:command", "Audit a clean and a backdoored example."),
-    "inspect": Entry("clipguard.cli.inspect:command", "Tell what a checkpoint holds."),
+    "inspect": Entry("clipguard.cli.inspect:command", "Tell what checkpoints hold."),
     "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),
     "rules": Entry("clipguard.cli.rules:command", "List the trigger families."),
     "explain": Entry(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clipguard.cli import options
-from clipguard.core.errors import ClipguardError
+from clipguard.cli import console, options
+from clipguard.cli.failures import line
+from clipguard.core.errors import ClipguardError, UsageError
+from clipguard.core.exits import Exit, worst
 from clipguard.core.text import printable
 
 if TYPE_CHECKING:
@@ -16,16 +18,33 @@ if TYPE_CHECKING:
 
 
 @click.command("inspect")
-@click.argument("model")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--arch", metavar="NAME|FILE.json", help="Check the weights against an architecture.")
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON, every tensor included.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Answer as JSON, every tensor included; for one MODEL."
+)
 @options.speaking
-def command(model: str, arch: str | None, as_json: bool) -> None:
-    """Tell what a checkpoint holds.
+def command(models: tuple[str, ...], arch: str | None, as_json: bool) -> int:
+    """Tell what checkpoints hold.
 
-    Says which format, names and architecture were recognised and why. Nothing in the file is
-    executed, and no probe runs.
+    Says which format, names and architecture were recognised and why. Nothing in a file is
+    executed, and no probe runs. Of several MODELs all are read; a finding about one of them
+    outweighs what could not be read.
     """
+    if len(models) == 1:
+        _one(models[0], arch, as_json)
+        return Exit.PASS
+    if as_json:
+        raise UsageError(
+            "usage.contradiction",
+            "--json answers for one model",
+            where="clipguard inspect",
+            remedy="give one MODEL",
+        )
+    return worst([_next(model, arch) for model in models])
+
+
+def _one(model: str, arch: str | None, as_json: bool) -> None:
     from clipguard.checkpoint import open_checkpoint
 
     try:
@@ -35,6 +54,17 @@ def command(model: str, arch: str | None, as_json: bool) -> None:
             click.echo(_dump(_failure(error)))
         raise
     click.echo(_dump(_table(checkpoint)) if as_json else _text(checkpoint))
+
+
+def _next(model: str, arch: str | None) -> Exit:
+    """One of several: what is wrong with it does not keep the others from being read."""
+    try:
+        _one(model, arch, as_json=False)
+    except ClipguardError as error:
+        console.tell(line(error))
+        return error.exit
+    click.echo()
+    return Exit.PASS
 
 
 def _dump(table: dict[str, Any]) -> str:

@@ -48,6 +48,7 @@ _SCAN = {
     "exit_zero": "true or false",
     "seed": "integer",
     "device": "name",
+    "report": "list of FMT=PATH",
     **_GATE,
 }
 _CLEAN = {
@@ -80,7 +81,7 @@ _EXPORT = {
     "layout": "name",
 }
 _DRILL = {
-    **{key: kind for key, kind in _SCAN.items() if key not in {*POLICY, "exit_zero"}},
+    **{key: kind for key, kind in _SCAN.items() if key not in {*POLICY, "exit_zero", "report"}},
     "budget": "time",
     "output": "path",
     "triggers": "list of names",
@@ -212,7 +213,7 @@ def _check(
 def _fits(value: Any, kind: str) -> bool:
     if kind == "source or list of sources" and isinstance(value, str):
         return True
-    if kind in {"list of names", "source or list of sources"}:
+    if kind in {"list of names", "list of FMT=PATH", "source or list of sources"}:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     wanted = _TYPES[kind]
     return isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
@@ -232,6 +233,14 @@ def _resolved(value: Any, kind: str, folder: Path) -> Any:
     if kind == "source or list of sources":
         sources = [value] if isinstance(value, str) else value
         return [str(folder / text) for text in sources]
+    if kind == "list of FMT=PATH":
+        return [_report(text, folder) for text in value]
     if isinstance(value, str) and value.startswith(_DIFFUSERS):
         return _DIFFUSERS + str(folder / value.removeprefix(_DIFFUSERS))
     return value
+
+
+def _report(text: str, folder: Path) -> str:
+    """What is no report is left for the option to refuse."""
+    name, _, path = text.partition("=")
+    return text if path in {"", "-"} else f"{name}={folder / path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -20,6 +21,13 @@ class Exit(IntEnum):
     def meaning(self) -> str:
         """What a caller may conclude from this code."""
         return _MEANING[self]
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The code of a command about several models: a finding outweighs what could not be decided."""
+    given = set(codes)
+    order = (Exit.FINDING, Exit.INCONCLUSIVE, Exit.ERROR)
+    return next((code for code in order if code in given), Exit.PASS)
 
 
 _MEANING = {

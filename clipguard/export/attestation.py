@@ -1,65 +1,111 @@
-"""What an in-toto attestation in an output folder says of the files beside it. Needs no torch."""
+"""``attestation.intoto.json``: what clipguard says of the files of an output folder.
+
+An in-toto Statement v1 without a signature. Its subjects are all files of the folder but itself and
+``SHA256SUMS``, which is written last and covers it. docs/provenance.md describes the predicate.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from clipguard.core.errors import InputError
-from clipguard.export.files import artifact
+from clipguard.core.results import Artifact, Result, Scan
+from clipguard.core.text import printable
+from clipguard.export import sums
 
 FILE = "attestation.intoto.json"
-_STATEMENT = "https://in-toto.io/Statement/v1"
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "urn:clipguard:attestation:v1"
+_LONGEST = 1000  # characters of a text
 
 
-class _Digest(msgspec.Struct):
-    sha256: str
+def write_attestation(result: Result, folder: Path) -> None:
+    """State the result of every file that lies in a folder; equal files give equal bytes.
 
-
-class _Subject(msgspec.Struct):
-    name: str
-    digest: _Digest
-
-
-class _Statement(msgspec.Struct, rename={"type": "_type"}):
-    type: str
-    subject: tuple[_Subject, ...]
-
-
-def compare(folder: Path) -> tuple[int, tuple[str, ...]] | None:
-    """How many files the attestation speaks of, and the names that are not the files it saw.
-
-    Only files of the folder itself are looked at, never what a name leads to elsewhere.
-
-    Returns:
-        None: there is no attestation.
-
-    Raises:
-        InputError: it is no in-toto Statement v1 about any file.
+    Args:
+        result: of the run that wrote them.
+        folder: where they are; all but ``SHA256SUMS`` are complete.
     """
-    path = folder / FILE
-    if not path.is_file():
+    digests = sums.digests(folder)
+    digests.pop(FILE, None)
+    statement = {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": name, "digest": {"sha256": digest}} for name, digest in digests.items()
+        ],
+        "predicateType": PREDICATE,
+        "predicate": predicate(result),
+    }
+    text = json.dumps(statement, indent=2, sort_keys=True, allow_nan=False)
+    (folder / FILE).write_text(text + "\n", encoding="ascii")
+
+
+def predicate(result: Result) -> dict[str, Any]:
+    """Verdict, decision, settings and parents; texts from outside are made harmless."""
+    proof = result.cleaning.proof if result.cleaning is not None else None
+    plain = {
+        "schema_version": result.schema_version,
+        "tool": result.tool,
+        "environment": result.environment,
+        "command": result.command,
+        "status": result.status,
+        "exit_code": result.exit_code,
+        "complete": result.complete,
+        "settings": result.settings,
+        "delivered": _scanned(result.delivered),
+        "repaired": _scanned(result.repaired),
+        "cleaning": _cleaned(result),
+        "gate": result.gate,
+        "parents": [_descriptor(result.delivered.subject.artifact)] if result.delivered else [],
+        "data": [_digest(name, value) for name, value in proof.digests.items()] if proof else [],
+    }
+    harmless = _harmless(msgspec.to_builtins(plain))
+    return dict(harmless)
+
+
+def _scanned(scan: Scan | None) -> dict[str, Any] | None:
+    if scan is None:
         return None
-    try:
-        statement = msgspec.json.decode(path.read_bytes(), type=_Statement)
-    except (msgspec.DecodeError, OSError, RecursionError, UnicodeDecodeError) as error:
-        raise _unusable(path, str(error)) from error
-    if statement.type != _STATEMENT or not statement.subject:
-        raise _unusable(path, "it names no file, or is of another type")
-    here = {item.name: item for item in folder.iterdir() if item.is_file()}
-    others = [
-        item.name
-        for item in statement.subject
-        if item.name not in here or artifact(here[item.name]).sha256 != item.digest.sha256
-    ]
-    return len(statement.subject), tuple(others)
+    return {
+        "model": _descriptor(scan.subject.artifact),
+        "seed": scan.seed,
+        "checks": {item.id: item.state for item in scan.checks},
+        "findings": scan.subject.findings,
+        "verdict": scan.verdict,
+    }
 
 
-def _unusable(path: Path, why: str) -> InputError:
-    return InputError(
-        "verify.attestation",
-        f"this is no in-toto Statement v1 about files: {why}",
-        where=str(path),
-        remedy="give an output folder as it was written",
-    )
+def _cleaned(result: Result) -> dict[str, Any] | None:
+    cleaning = result.cleaning
+    if cleaning is None:
+        return None
+    return {
+        "method": cleaning.method,
+        "settings": cleaning.settings,
+        "pairs": cleaning.pairs,
+        "cleaned": cleaning.cleaned,
+        "refused": cleaning.refused,
+    }
+
+
+def _descriptor(artifact: Artifact) -> dict[str, Any]:
+    return _digest(artifact.name, artifact.sha256)
+
+
+def _digest(name: str, sha256: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": sha256}}
+
+
+def _harmless(value: Any) -> Any:
+    """JSON escapes what is not ASCII, but a reader takes that back; this is for good."""
+    if isinstance(value, str):
+        return printable(value, _LONGEST)
+    if isinstance(value, Mapping):
+        return {_harmless(key): _harmless(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_harmless(item) for item in value]
+    return value

@@ -26,8 +26,13 @@ class Difference:
 
 def write_sums(folder: Path) -> None:
     """List every file of a folder, in the order of their names."""
-    lines = [f"{_digest(folder / name)}  {name}\n" for name in sorted(_names(folder))]
+    lines = [f"{digest}  {name}\n" for name, digest in digests(folder).items()]
     (folder / FILE).write_bytes("".join(lines).encode())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a folder but the list, by name, in the order of the names."""
+    return {name: _digest(folder / name) for name in sorted(_names(folder))}
 
 
 def compare(folder: Path) -> tuple[int, tuple[Difference, ...]]:

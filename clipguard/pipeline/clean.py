@@ -16,6 +16,7 @@ from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Cleaning, Gate, Result
 from clipguard.core.seeds import Seeds
+from clipguard.export.attestation import write_attestation
 from clipguard.export.card import write_card, write_record
 from clipguard.export.sums import write_sums
 from clipguard.model.openclip import OpenClipModel
@@ -29,6 +30,7 @@ from clipguard.pipeline.requests import CleanRequest
 from clipguard.pipeline.retake import retake
 from clipguard.pipeline.scan import Probed, probe
 from clipguard.pipeline.suspects import concepts, suspects
+from clipguard.report.bom import render_bom
 from clipguard.report.html import render_html
 from clipguard.verdict.policy import after_repair, refusals
 
@@ -224,6 +226,8 @@ def publish(result: Result, work: Path, target: Path) -> None:
         write_card(result, work)
     (work / "result.json").write_bytes(schema.dumps(result))
     (work / "audit.html").write_bytes(render_html(result))
+    (work / "bom.cdx.json").write_bytes(render_bom(result))
+    write_attestation(result, work)
     write_sums(work)
     with atomic.folder(target) as folder:
         for file in sorted(work.iterdir()):

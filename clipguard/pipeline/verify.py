@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from clipguard.export import attestation, sums
+from clipguard.export import attested, sums
+from clipguard.export.attestation import FILE
 from clipguard.model.pair import FORMS, Form, file_names
 
 WEIGHTS = ("open_clip_model.safetensors", "model.safetensors")
@@ -62,11 +63,11 @@ def _digests(folder: Path) -> Finding:
 
 
 def _attestation(folder: Path) -> Finding:
-    compared = attestation.compare(folder)
+    compared = attested.compare(folder)
     if compared is None:
         return Finding("attestation", "skipped", "there is no attestation")
     count, names = compared
-    faults = tuple(Fault(name, f"is not what {attestation.FILE} attests") for name in names)
+    faults = tuple(Fault(name, f"is not what {FILE} attests") for name in names)
     if faults:
         return Finding("attestation", "failed", "files are not those attested", faults)
     return Finding("attestation", "passed", f"{count} files are those attested")

@@ -11,7 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from clipguard.core.gate import Charge, Suppressed
 from clipguard.core.results import Check, CheckState, Finding, Outcome, Result, Scan, Severity
+from clipguard.report import words
+from clipguard.verdict import policy
 
 Level = Literal["error", "warning", "note"]
 
@@ -42,12 +45,14 @@ class Alert:
 
     ``rule`` is explained by ``clipguard explain``; ``key`` names the matter within its rule in
     words that another scan of the model, another seed or another place of the file would use too.
+    ``accepted`` says why it does not gate; it is empty when it does.
     """
 
     rule: str
     severity: Severity
     key: str
     text: str
+    accepted: tuple[Suppressed, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -62,7 +67,10 @@ class Alert:
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that the verdict does not reach; ``id`` is explained by ``clipguard explain``."""
+    """Something that is not as it should be, though no fault of the model.
+
+    ``id`` is explained by ``clipguard explain``.
+    """
 
     id: str
     level: Level
@@ -83,7 +91,20 @@ def alerts(result: Result) -> tuple[Alert, ...]:
 
 def from_findings(result: Result) -> tuple[Alert, ...]:
     """Those about the given file itself."""
-    return tuple(_from_finding(item) for item in findings(result))
+    return tuple(_from_finding(item, excuses(result, item)) for item in findings(result))
+
+
+def excuses(result: Result, finding: Finding) -> tuple[Suppressed, ...]:
+    """Why a finding about the given file does not gate; empty when it does, or was not judged."""
+    return _suppressed(result, Charge(id=finding.rule, place=finding.where))
+
+
+def pardons(result: Result) -> tuple[Suppressed, ...]:
+    """Why the verdict on the given file does not gate; empty unless all its parts are accepted."""
+    scan, gate = result.delivered, result.gate
+    if scan is None or gate is None or gate.subject != "delivered":
+        return ()
+    return _suppressed(result, *policy.accusations(scan)) if policy.accepted(scan, gate) else ()
 
 
 def findings(result: Result) -> tuple[Finding, ...]:
@@ -114,12 +135,32 @@ def gaps(result: Result) -> tuple[Gap, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda item: order.index(item.level)))
 
 
-def _from_finding(item: Finding) -> Alert:
+def stale(result: Result) -> tuple[Gap, ...]:
+    """The ignores that do nothing: the expired, then those that fit no finding."""
+    if result.gate is None:
+        return ()
+    found = (
+        Gap(f"policy.ignore_{item.state}", "warning" if item.state == "expired" else "note", text)
+        for item in result.gate.ignores
+        if (text := words.idle(item))
+    )
+    return tuple(sorted(found, key=lambda item: item.id))
+
+
+def _suppressed(result: Result, *charges: Charge) -> tuple[Suppressed, ...]:
+    gate = result.gate
+    if gate is None or gate.subject != "delivered":
+        return ()
+    return tuple(item for item in gate.suppressed if item.charge in charges)
+
+
+def _from_finding(item: Finding, accepted: tuple[Suppressed, ...]) -> Alert:
     """The first folder of an archive bears the name of the file, so it is no part of the key."""
     place = _OFFSET.sub("", item.where)
     inside = place.partition("/")[2] or place
     what = _AT_BYTE.sub("", item.what).replace(f" in {place}", "").replace(place, inside)
-    return Alert(item.rule, item.severity, f"{inside}\0{what}", f"{item.what}; {item.remedy}")
+    text = f"{item.what}; {item.remedy}"
+    return Alert(item.rule, item.severity, f"{inside}\0{what}", text, accepted)
 
 
 def _from_verdict(result: Result, scan: Scan) -> Iterator[Alert]:
@@ -134,6 +175,7 @@ def _from_verdict(result: Result, scan: Scan) -> Iterator[Alert]:
             _VERDICTS[verdict.outcome],
             verdict.concept or "",
             verdict.summary + more,
+            pardons(result),
         )
 
 

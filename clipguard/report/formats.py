@@ -8,6 +8,7 @@ from importlib import import_module
 from clipguard.core.results import Result
 
 FORMATS: Mapping[str, str] = {
+    "cyclonedx": "clipguard.report.bom:render_bom",
     "html": "clipguard.report.html:render_html",
     "json": "clipguard.core.schema:dumps",
     "junit": "clipguard.report.junit:render_junit",

@@ -14,6 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from clipguard.core import resources
+from clipguard.core.gate import Gate
 from clipguard.core.results import Result
 from clipguard.core.text import printable
 from clipguard.report import alerts, figures, words
@@ -42,6 +43,7 @@ def render_markdown(result: Result) -> bytes:
             subject=about.subject if about is not None else None,
             findings=alerts.findings(result),
             gaps=alerts.gaps(result),
+            told=_policy(result.gate) if result.gate is not None else [],
             changes=_changes(result),
             utility=(*utility, *(stated.measurements if stated is not None else ())),
             families=families[:_FAMILIES],
@@ -66,6 +68,13 @@ def code(text: str) -> Markup:
 
 def _reference(found: re.Match[str]) -> str:
     return f"&#{ord(found[0])};{_INVISIBLE if found[0] == '@' else ''}"
+
+
+def _policy(gate: Gate) -> list[str]:
+    """The rules that are not met, what is accepted and why, and the ignores that do nothing."""
+    broken = [words.ruling(item) for item in gate.rulings if item.state != "met"]
+    accepted = [f"accepted: {words.suppressed(item)}" for item in gate.suppressed]
+    return [*broken, *accepted, *(f"ignore {text}" for text in words.stale(gate))]
 
 
 def _changes(result: Result) -> list[tuple[str, str, str]]:

@@ -1,5 +1,7 @@
 """SARIF 2.1.0 as GitHub code scanning takes it: alerts as results, gaps as notifications.
 
+What the policy accepts stays a result, with a suppression that gives the reason.
+
 Model files seldom lie in the repository as text, so a result points to the first character of the
 file that was given, by its name alone. GitHub matches alerts of two uploads by rule, file and
 ``primaryLocationLineHash``, which holds neither digests, paths, seeds nor times.
@@ -14,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from clipguard.config.explanations import Explanation, load_explanations
+from clipguard.core.gate import Suppressed
 from clipguard.core.results import Result, Severity
 from clipguard.core.text import printable
 from clipguard.report import alerts, words
@@ -35,8 +38,9 @@ _SEVERITY = {  # GitHub: above 9 critical, from 7 high, from 4 medium
 def render_sarif(result: Result) -> bytes:
     """One run with a rule for each kind of alert; ``results`` is empty when nothing was found."""
     told, gaps = alerts.alerts(result), alerts.gaps(result)[:MOST]
+    stale = alerts.stale(result)[:MOST]
     rules = _rules(told)
-    notices = {_text(gap.id): _descriptor(gap.id) for gap in gaps}
+    notices = {_text(gap.id): _descriptor(gap.id) for gap in (*gaps, *stale)}
     uri = _segment(words.subject_name(result)) or "model"
     category = f"clipguard/{_segment(result.command)}/{uri}/"
     run = {
@@ -50,7 +54,7 @@ def render_sarif(result: Result) -> bytes:
             }
         },
         "automationDetails": {"id": category},
-        "invocations": [_invocation(result, gaps, list(notices))],
+        "invocations": [_invocation(result, gaps, stale, list(notices))],
         "artifacts": [_artifact(result, uri)],
         "results": _results(result, told, list(rules), uri),
         "columnKind": "unicodeCodePoints",
@@ -103,19 +107,23 @@ def _explanation(name: str) -> Explanation:
     )
 
 
-def _invocation(result: Result, gaps: Sequence[Gap], known: Sequence[str]) -> dict[str, Any]:
+def _invocation(
+    result: Result, gaps: Sequence[Gap], stale: Sequence[Gap], known: Sequence[str]
+) -> dict[str, Any]:
     return {
         "executionSuccessful": result.status in {"pass", "fail"},
         "exitCode": result.exit_code,
         "exitCodeDescription": words.exit_meaning(result),
-        "toolExecutionNotifications": [
-            {
-                "descriptor": {"id": _text(gap.id), "index": known.index(_text(gap.id))},
-                "level": gap.level,
-                "message": {"text": _text(gap.text)},
-            }
-            for gap in gaps
-        ],
+        "toolExecutionNotifications": [_notification(gap, known) for gap in gaps],
+        "toolConfigurationNotifications": [_notification(gap, known) for gap in stale],
+    }
+
+
+def _notification(gap: Gap, known: Sequence[str]) -> dict[str, Any]:
+    return {
+        "descriptor": {"id": _text(gap.id), "index": known.index(_text(gap.id))},
+        "level": gap.level,
+        "message": {"text": _text(gap.text)},
     }
 
 
@@ -151,10 +159,22 @@ def _results(
             "message": {"text": _text(alert.text) + (more if place == MOST - 1 else "")},
             "locations": [location],
             "partialFingerprints": {"primaryLocationLineHash": print_},
+            "suppressions": [_suppression(item) for item in alert.accepted],
             "properties": _details(result, alert),
         }
         for place, (alert, print_) in enumerate(zip(told[:MOST], _fingerprints(told), strict=False))
     ]
+
+
+def _suppression(item: Suppressed) -> dict[str, Any]:
+    """External: what accepts it stands in the settings file, not in the model."""
+    details = {"by": item.by, "charge": _text(item.charge.id)}
+    return {
+        "kind": "external",
+        "status": "accepted",
+        "justification": _text(item.reason),
+        "properties": details | ({"expires": _text(item.expires)} if item.expires else {}),
+    }
 
 
 def _fingerprints(told: Iterable[Alert]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clipguard.core.drill import Drill
 from clipguard.core.exits import Exit
-from clipguard.core.gate import Gate, Ruling, Suppressed
+from clipguard.core.gate import Gate, IgnoreRecord, Ruling, Suppressed
 from clipguard.core.measurement import Measurement
 from clipguard.core.results import CheckState, Evaluation, Outcome, Result, Scan
 from clipguard.report import figures
@@ -163,15 +163,16 @@ def suppressed(item: Suppressed) -> str:
 
 def stale(gate: Gate) -> tuple[str, ...]:
     """The ignores that do nothing."""
+    return tuple(filter(None, map(idle, gate.ignores)))
+
+
+def idle(item: IgnoreRecord) -> str:
+    """Why an ignore does nothing; empty when it is in use."""
     told = {
-        "expired": "expired on {item.expires}, it gates again",
-        "unused": "unused: the file {digest} has no such finding",
+        "expired": f"expired on {item.expires}, it gates again",
+        "unused": f"unused: the file {item.sha256[:12]} has no such finding",
     }
-    return tuple(
-        f"{item.id}: {told[item.state].format(item=item, digest=item.sha256[:12])}"
-        for item in gate.ignores
-        if item.state in told
-    )
+    return f"{item.id}: {told[item.state]}" if item.state in told else ""
 
 
 def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:

@@ -56,6 +56,33 @@ def test_exit_codes_of_what_is_not_read(
     assert len(err.splitlines()) == 1
 
 
+def test_of_several_files_all_are_read_and_the_worst_counts(
+    state_file: Path, tmp_path: Path, evil_pickle: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"evil.pt": evil_pickle, "page.pt": b"<html>", "odd.pt": b"\x80\x02cx\ny\n."}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    good = str(state_file)
+    evil, page, odd = (str(tmp_path / name) for name in files)
+    for given, code in (
+        ((good, good), 0),
+        ((page, good), 2),
+        ((page, odd, good), 3),
+        ((good, odd, evil, page, good), 1),
+    ):
+        assert main(["inspect", *given]) == code
+        out, err = capsys.readouterr()
+        assert out.count("sha256 ") == given.count(good)
+        assert len(err.splitlines()) == len(given) - given.count(good)
+
+
+def test_json_is_for_one(state_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(state_file), str(state_file), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert "give one MODEL" in err
+
+
 def test_hostile_names_do_not_reach_the_terminal(
     state_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

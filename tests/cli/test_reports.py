@@ -98,6 +98,40 @@ def test_the_environment_names_reports_too(cli, pipeline, tmp_path, monkeypatch)
     assert (tmp_path / "a.xml").exists()
 
 
+def test_the_settings_file_names_reports_beside_itself(cli, pipeline, tmp_path, monkeypatch):
+    (tmp_path / "clipguard.toml").write_text('report = ["sarif=a.sarif", "junit=a.xml"]\n')
+    (tmp_path / "deeper").mkdir()
+    monkeypatch.chdir(tmp_path / "deeper")
+    for command in ("scan", "audit"):
+        assert cli(command, "m.pt").code == 0
+        for name in ("a.sarif", "a.xml"):
+            (tmp_path / name).unlink()
+    assert cli("scan", "m.pt", "--report", "text=b.txt").code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"clipguard.toml", "deeper"}
+    assert Path("b.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("report = 'sarif=a'\n", "give list of FMT=PATH"),
+        ("report = ['pdf=a']\n", "is not FMT=PATH"),
+        ("report = ['sarif']\n", "is not FMT=PATH"),
+        ("report = ['sarif=-']\n", "is not FMT=PATH"),
+        ("report = ['sarif=nowhere/a']\n", "[output.no_folder]"),
+        ("report = ['sarif=m.pt']\n", "[output.same_file]"),
+        ("[drill]\nreport = ['sarif=a']\n", "unknown setting drill.report"),
+    ],
+)
+def test_reports_of_the_settings_file_that_make_no_sense(cli, pipeline, tmp_path, text, told):
+    (tmp_path / "m.pt").write_text("precious")
+    (tmp_path / "clipguard.toml").write_text(text)
+    ended = cli("scan", "m.pt")
+    assert (ended.code, pipeline.requests) == (2, [])
+    assert told in ended.err
+    assert (tmp_path / "m.pt").read_text() == "precious"
+
+
 def test_a_runner_of_github_is_told(cli, pipeline, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     pipeline.error = InputError("file.truncated", "ends\n::add-mask::early", where="100%")

@@ -13,7 +13,14 @@ from clipguard.core.results import Outcome
 from clipguard.pipeline import audit
 
 SHA256SUM = shutil.which("sha256sum")
-NAMES = ["audit.html", "deeper/vocab.json", "result.json", "visual.onnx"]
+NAMES = [
+    "attestation.intoto.json",
+    "audit.html",
+    "bom.cdx.json",
+    "deeper/vocab.json",
+    "result.json",
+    "visual.onnx",
+]
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def folder(cli, stored, build, monkeypatch, tmp_path):
 
 def test_a_folder_as_it_was_written(cli, folder):
     ended = cli("verify", folder)
-    assert (ended.code, ended.out, ended.err) == (0, "4 files are as they were written\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, "6 files are as they were written\n", "")
 
 
 @pytest.mark.skipif(not SHA256SUM, reason="no sha256sum here")

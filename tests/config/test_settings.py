@@ -58,7 +58,7 @@ def test_tables_of_a_command_win_and_paths_follow_the_file(tmp_path):
 
 
 def test_the_known_keys_are_the_options_of_the_commands():
-    unsettable = {"html", "report", "as_json", "config", "quiet", "verbose", "debug"}
+    unsettable = {"html", "as_json", "config", "quiet", "verbose", "debug"}
     with click.Context(group) as ctx:
         for name, known in settings.KNOWN.items():
             options = {param.name for param in group.get_command(ctx, name).params}

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
+from clipguard.core.text import printable
 from clipguard.export.card import render_card, write_record
 
 
@@ -55,7 +57,14 @@ def test_a_rejected_repair_says_so():
     )
 
 
-@pytest.mark.parametrize("name", BUILDERS.HOSTILE)
+def test_without_figures_no_results_are_promised():
+    shape = SHAPES["audit"]
+    bare = replace(shape, cleaning=replace(shape.cleaning, proof=None))
+    assert "model-index" in yaml.safe_load(front_matter(render_card(shape)))
+    assert "model-index" not in yaml.safe_load(front_matter(render_card(bare)))
+
+
+@pytest.mark.parametrize("name", [*BUILDERS.HOSTILE, "key: [", "- x", "---", "n" * 2**20])
 def test_hostile_names_break_neither_front_matter_nor_text(name):
     shape = SHAPES["audit"]
     artifact = replace(shape.delivered.subject.artifact, name=name)
@@ -65,6 +74,11 @@ def test_hostile_names_break_neither_front_matter_nor_text(name):
     assert len(hostile.splitlines()) == len(usual.splitlines())
     (line,) = (line for line in front_matter(hostile).split("\n") if line.startswith("base_model:"))
     assert isinstance(json.loads(line.partition(": ")[2]), str)
+    told = yaml.safe_load(front_matter(hostile))
+    assert told.keys() == yaml.safe_load(front_matter(usual)).keys()
+    assert told["base_model"] == printable(name)
+    assert not set(hostile) & set("\x00\x1b\u202e\u2028\r")
+    assert len(hostile) < 20_000
     assert "<script" not in hostile.split("---\n", 2)[2]
 
 

@@ -17,7 +17,9 @@ FEWER = ("--steps", "60", "--learning-rate", "3e-4")  # two of the rounds, for t
 FILES = {
     "README.md",
     "SHA256SUMS",
+    "attestation.intoto.json",
     "audit.html",
+    "bom.cdx.json",
     "cleaning.json",
     "open_clip_config.json",
     "open_clip_model.safetensors",
