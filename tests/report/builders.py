@@ -32,11 +32,13 @@ from clipguard.core.results import (
     Measurement,
     Note,
     Outcome,
+    PairRecord,
     Picture,
     Proof,
     Reason,
     Replay,
     Result,
+    RoundRecord,
     Scan,
     Severity,
     StepRecord,
@@ -44,6 +46,7 @@ from clipguard.core.results import (
     ToolInfo,
     Verdict,
 )
+from clipguard.verdict.calibration import load
 
 HERE = Path(__file__).parent
 HOSTILE, CONCEPTS, TITLES, NOT_COVERED, SUMMARIES = json.loads(
@@ -154,7 +157,7 @@ def verdict(outcome: Outcome) -> Verdict:
         likelihood=0.1 / 0.9 * ratio / (1 + 0.1 / 0.9 * ratio) if judged else None,
         prior=0.1,
         likelihood_ratio=ratio if judged else None,
-        calibration="replay-1" if judged else "none",
+        calibration=load().id if judged else "none",
         trigger=family(0, strong=True).family if found else None,
         variant="side=0.14" if found else None,
         concept="banana" if found else None,
@@ -266,6 +269,20 @@ def cleaning(*, cleaned: bool = True) -> Cleaning:
             )
             for step in range(0, 121, 4)
         ),
+        rounds=tuple(
+            RoundRecord(
+                name=f"round {index}",
+                step=40 * index,
+                attack_success=0.97 * 0.2**index,
+                inverted=0.5 * 0.6**index,
+                utility=0.81 - 0.01 * index,
+                agreement=1.0 - 0.02 * index,
+                image_drift=0.04 * index,
+            )
+            for index in range(4)
+        ),
+        trained_on=(PairRecord(id="synthetic pairs, 2000", pairs=2000, skipped=3),),
+        held_out=(PairRecord(id="synthetic pairs, 600", pairs=600),),
         before=(fraction("attack_success", 0.97), fraction("agreement_with_delivered", 1.0, 512)),
         after=(
             fraction("attack_success", 0.03 if cleaned else 0.71),
