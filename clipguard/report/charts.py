@@ -177,7 +177,7 @@ def power(families: Sequence[Power], name: str) -> Markup:
             span = item.found.interval
             if span is not None:
                 axes.plot([span.low, span.high], [row, row], "-", color=MUTED)
-            axes.plot([item.found.value], [row], "o", color=SECOND, markersize=8)
+            axes.plot([item.found.value or 0.0], [row], "o", color=SECOND, markersize=8)
         axes.set_yticks(range(len(families)), [item.title[:_LABEL] for item in reversed(families)])
         axes.set_ylim(-0.6, len(families) - 0.4)
         axes.set_xlim(-0.02, 1.03)

@@ -131,10 +131,10 @@ def _bar(value: float | None, mark: float | None = None) -> Markup:
 
     ``mark`` is drawn as a line across it.
     """
-    width, place = (100 * min(max(item or 0.0, 0.0), 1.0) for item in (value, mark))
-    line = '<rect class="fill-ink" x="{}" width="0.6" height="6"/>' if mark is not None else ""
+    width, place = (f"{100 * min(max(item or 0.0, 0.0), 1.0):.1f}" for item in (value, mark))
+    line = Markup('<rect class="fill-ink" x="{}" width="0.6" height="6"/>').format(place)
     return Markup(
         '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="fill-grid" width="100" height="6"/>'
-        f'<rect class="fill-suspect" width="{{}}" height="6"/>{line}</svg>'
-    ).format(f"{width:.1f}", f"{place:.1f}")
+        '<rect class="fill-suspect" width="{}" height="6"/>{}</svg>'
+    ).format(width, "" if mark is None else line)

@@ -19,7 +19,7 @@ class Data:
 
 
 def files(result: Result) -> tuple[tuple[str, str], ...]:
-    """Name and SHA-256 of the models that the result judges: the delivered one, the repaired one."""
+    """Name and SHA-256 of the models that the result judges, the delivered one first."""
     judged = (result.delivered, result.repaired, result.evaluation)
     found = (item.subject.artifact for item in judged if item is not None)
     return tuple(dict.fromkeys((item.name, item.sha256) for item in found))

@@ -52,7 +52,7 @@ class ScanView:
 
 @dataclass(frozen=True)
 class RepairView:
-    """A cleaning: ``changes`` are (name, before, after), ``steps`` those that a table has room for."""
+    """A cleaning: ``changes`` are (name, before, after), ``steps`` those a table has room for."""
 
     cleaning: Cleaning
     changes: tuple[tuple[str, Measurement | None, Measurement | None], ...]

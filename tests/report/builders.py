@@ -243,6 +243,10 @@ def proof() -> Proof:
     return msgspec.json.decode((HERE / "proof.json").read_bytes(), type=Proof)
 
 
+def drill() -> Drill:
+    return msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
+
+
 def evaluation() -> Evaluation:
     return msgspec.json.decode((HERE / "evaluation.json").read_bytes(), type=Evaluation)
 
@@ -359,7 +363,6 @@ def shapes() -> dict[str, Result]:
     backdoored, well = scan(Outcome.BACKDOORED), scan(Outcome.NO_EVIDENCE)
     no_replay = replace(well, replay=None, verdict=verdict(Outcome.INCONCLUSIVE))
     repaired = scan(Outcome.NO_EVIDENCE, name="open_clip_model.safetensors", digest="77beef")
-    drill = msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
     return {
         "backdoored": result(status="fail", exit_code=1, delivered=backdoored),
         "no_evidence": result(delivered=well),
@@ -410,6 +413,6 @@ def shapes() -> dict[str, Result]:
             status="inconclusive", exit_code=3, complete=False, delivered=backdoored, gate=gate
         ),
         "evaluation": result("evaluate", evaluation=evaluation()),
-        "drill": result("drill", delivered=well, drill=drill),
+        "drill": result("drill", delivered=well, drill=drill()),
         "audit_without_repair": result("audit", delivered=well, exports=exports()),
     }

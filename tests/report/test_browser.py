@@ -92,7 +92,9 @@ def faults(browser: Any, file: Path, scheme: str, width: int) -> list[str]:
     context.close()
     assert found["passes"]
     return [
-        f"{item['id']}: {node['html'][:200]}" for item in found["violations"] for node in item["nodes"]
+        f"{item['id']}: {node['html'][:200]}"
+        for item in found["violations"]
+        for node in item["nodes"]
     ]
 
 
