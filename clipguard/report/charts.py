@@ -139,7 +139,8 @@ def drift(steps: Sequence[StepRecord], tau: float | None, name: str) -> Markup:
 def tradeoff(rounds: Sequence[RoundRecord], name: str) -> Markup:
     """What is left of the trigger against what is left of the model, over the rounds of cleaning.
 
-    Where nothing fired in the delivered model, inversion stands for the trigger.
+    The first round is the delivered model. Where nothing fired in it, inversion stands for the
+    trigger.
     """
     fired = any(item.attack_success is not None for item in rounds)
     points = [
@@ -150,8 +151,9 @@ def tradeoff(rounds: Sequence[RoundRecord], name: str) -> Markup:
     def draw(axes: Axes) -> None:
         kept, left = zip(*points, strict=True)
         axes.plot(kept, left, "-", color=GRID)
-        axes.plot(kept, left, "o", color=SECOND, markersize=7)
-        axes.plot(kept[-1:], left[-1:], "D", color=SUSPECT, markersize=10)
+        axes.plot(kept[1:], left[1:], "o", color=SECOND, markersize=8, label="on the way")
+        axes.plot(kept[:1], left[:1], "D", color=SUSPECT, markersize=10, label="as delivered")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         for axis in (axes.xaxis, axes.yaxis):
             _percent_axis(axis, axes)
         axes.set_ylim(min(-0.04, *left) - 0.01, max(0.25, *left) * 1.1)

@@ -275,7 +275,7 @@ def cleaning(*, cleaned: bool = True) -> Cleaning:
         ),
         rounds=tuple(
             RoundRecord(
-                name=f"round {index}",
+                name=f"after {40 * index} steps" if index else "as delivered",
                 step=40 * index,
                 attack_success=0.97 * 0.2**index,
                 inverted=0.5 * 0.6**index,

@@ -5,7 +5,6 @@ Kept out of the default run: ``sh tests/report/browser.sh`` fetches what it need
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bench.screenshots import launch
+from clipguard.core import schema
 from clipguard.core.results import Result
 from clipguard.report.html import render_html
 
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.a11y, pytest.mark.timeout(300)]
 
 NEEDS = "run: sh tests/report/browser.sh"
 AXE = Path(sys.prefix) / "share/axe.min.js"
-BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = (1280, 375, 320)
 LISTEN = """
@@ -32,14 +32,12 @@ document.addEventListener("securitypolicyviolation", e => violations.push(e.viol
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, as installed or as playwright brought it."""
     playwright = pytest.importorskip("playwright.sync_api", reason=f"no playwright; {NEEDS}")
     with playwright.sync_playwright() as engine:
-        path = next(filter(None, map(shutil.which, BROWSERS)), engine.chromium.executable_path)
-        if not Path(path).exists():
-            pytest.skip(f"no Chromium; {NEEDS}")
-        # Its sandbox needs rights that containers lack; what it opens is our own page.
-        started = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            started = launch(engine)
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
         yield started
         started.close()
 
@@ -117,6 +115,21 @@ def test_page_is_quiet_and_fits_every_screen(browser: Any, file: Path) -> None:
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
 def test_page_is_accessible(browser: Any, file: Path, scheme: str, width: int) -> None:
     assert faults(browser, file, scheme, width) == []
+
+
+def test_the_result_can_be_downloaded(
+    browser: Any, shapes: dict[str, Result], tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_bytes(render_html(shapes["audit"]))
+    visit = Visit(browser, path)
+    with visit.page.expect_download() as waiting:
+        visit.page.get_by_role("link", name="Download the result").click()
+    waiting.value.save_as(tmp_path / "result.json")
+    found = schema.loads((tmp_path / "result.json").read_bytes())
+    assert found.delivered.verdict == shapes["audit"].delivered.verdict
+    assert visit.trouble == []
+    visit.close()
 
 
 def test_hostile_names_stay_inert_and_fit(
