@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,7 +22,6 @@ import pytest
 from clipguard.core import schema
 from clipguard.core.results import Picture, Result
 from clipguard.report.html import render_html
-from clipguard.verdict import calibration
 
 JSON = "data:application/json;base64,"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -318,51 +316,6 @@ def test_a_picture_that_is_none_stays_without_source(shapes: dict[str, Result]) 
     found = page(changed)
     assert found.all("img")[0]["src"] == "data:image/png;base64,"
     assert found.all("script") == []
-
-
-def test_names_of_a_megabyte_leave_a_small_page_with_whole_digests(
-    shapes: dict[str, Result], spoil: Callable[[Any, str], Any]
-) -> None:
-    result = spoil(shapes["audit"], "<" * 1_000_000)
-    result = edit(result, "delivered.subject.artifact.sha256", "12" * 32)
-    data = render_html(result)
-    assert len(data) < 2_000_000
-    assert "12" * 32 in Page(data).words
-    assert schema.loads(Page(data).embedded).delivered.subject.artifact.sha256 == "12" * 32
-
-
-def test_the_calibration_is_told_where_it_is_known(shapes: dict[str, Result]) -> None:
-    fitted, tried = calibration.load(), calibration.trial()
-    told = f"Calibrated on {fitted.clean} clean and {fitted.backdoored} backdoored models"
-    first = page(shapes["backdoored"]).words.split("What was not covered")[0]
-    assert told in first
-    assert f"{tried.accused} of {tried.clean} clean ones were accused" in first
-    other = edit(shapes["backdoored"], "delivered.verdict.calibration", "of another version")
-    assert "Calibrated on" not in page(other).words
-    assert "of another version" in page(other).words
-
-
-def test_a_drill_shows_what_was_found_and_what_was_missed(shapes: dict[str, Result]) -> None:
-    text = page(shapes["drill"]).words
-    for told in (
-        "All families 4 3 2 of 3 21 % to 93.9 % 1 of 2",
-        "Warp with jitter warp-jitter 1 1 0 of 1 0 % to 79 % not measured: none was found",
-        "Left undone by the budget: watermark-red-1",
-        "noise-blend-fixed-1 60 steps pencil case 96.9 %",
-        "control-1 60 steps, without poison none none",
-        "Backdoored \u2192 pencil box likelihood 74 %",
-        "0 of 1 accused",
-    ):
-        assert told in text, told
-    assert "Power of the scan" in text
-
-
-def test_long_cleanings_show_some_of_their_steps(shapes: dict[str, Result]) -> None:
-    step = shapes["audit"].cleaning.steps[0]  # type: ignore[union-attr]  # audits clean
-    many = tuple(replace(step, step=index) for index in range(5000))
-    text = page(edit(shapes["audit"], "cleaning.steps", many)).words
-    assert "200 of 5 000 logged steps" in text
-    assert "4 999" in text
 
 
 def test_too_many_pictures_are_left_out_and_counted(shapes: dict[str, Result]) -> None:
