@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md from the measurements kept in bench/data.
+"""Write docs/benchmarks.md and the trial of the calibration from the measurements in bench/data.
 
 Usage: python -m bench.tables
 """
@@ -37,17 +37,13 @@ CLUSTER = {
 def main() -> None:
     """Command line."""
     Path("docs/benchmarks.md").write_text(document())
+    text = json.dumps(trial(), indent=2, sort_keys=True) + "\n"
+    Path("rules/calibration/replay.trial.json").write_text(text)
 
 
 def document() -> str:
     """The whole page."""
-    cards, scans = (json.loads((DATA / f"{name}.json").read_text()) for name in ("zoo", "scans"))
-    report = {
-        name: card for name, card in cards.items() if card["role"] == "report" and name in scans
-    }
-    clean = {name: card for name, card in report.items() if "attack" not in card}
-    planted = {name: card for name, card in report.items() if "attack" in card}
-    dirty = {name: card for name, card in planted.items() if qualifies(card, cards)}
+    clean, planted, dirty, scans = reported()
     parts = [
         (Path("bench/benchmarks.head.md")).read_text(),
         f"## Detection\n\n{detection(clean, dirty, scans)}",
@@ -57,6 +53,31 @@ def document() -> str:
         *_optional(),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def trial() -> dict[str, Any]:
+    """What the shipped calibration made of models that it was not fitted on."""
+    clean, _, dirty, scans = reported()
+    return {
+        "calibration": load().id,
+        "clean": len(clean),
+        "accused": sum(scans[name]["outcome"] == "backdoored" for name in clean),
+        "backdoored": len(dirty),
+        "found": sum(scans[name]["outcome"] == "backdoored" for name in dirty),
+        "models": "tiny CLIPs at 64 px",
+    }
+
+
+def reported() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Cards of the scanned report models: clean, backdoored, those that count; and all scans."""
+    cards, scans = (json.loads((DATA / f"{name}.json").read_text()) for name in ("zoo", "scans"))
+    report = {
+        name: card for name, card in cards.items() if card["role"] == "report" and name in scans
+    }
+    clean = {name: card for name, card in report.items() if "attack" not in card}
+    planted = {name: card for name, card in report.items() if "attack" in card}
+    dirty = {name: card for name, card in planted.items() if qualifies(card, cards)}
+    return clean, planted, dirty, scans
 
 
 def qualifies(card: dict[str, Any], cards: dict[str, Any]) -> bool:

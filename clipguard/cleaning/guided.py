@@ -86,7 +86,7 @@ def _rate(
     if trial.searches:
         trial.pool.prepare(task.model, 0)  # all rates meet the same triggers, those of the start
     rungs = probe.climb(task, trial, settings.probe, settings.optimiser, prefix=TOWER)
-    rate, reason = probe.pull_rate(rungs, settings.probe.max_drift)
+    rate, reason = probe.pull_rate(rungs, pull.weights.probe_drift)
     return rate, (probe.table(rungs, "pull"), reason)
 
 

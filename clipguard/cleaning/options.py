@@ -109,11 +109,15 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What depends on whose the pairs are: weights of terms, and how pictures are cut."""
+    """What depends on whose the pairs are.
+
+    Weights of terms, how pictures are cut, and how far they may drift in the probe of the rate.
+    """
 
     inverted: Annotated[float, Meta(ge=0, le=1)]
     distill: Weight
     contrastive: Weight
+    probe_drift: Drift
     smallest_view: Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -121,12 +125,6 @@ class KeepSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Cleaning that keeps embeddings: ``distill`` replaces the weight of the pairs."""
 
     distill: Weight
-    max_drift: Drift
-
-
-class GuidedProbeSettings(ProbeSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The trial of guided cleaning: a rate that ends further than ``max_drift`` is too high."""
-
     max_drift: Drift
 
 
@@ -150,7 +148,7 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_drift: Drift
     log_every: Count
     optimiser: OptimiserSettings
-    probe: GuidedProbeSettings
+    probe: ProbeSettings
     inversion: InversionSettings
     audit: AuditSettings
     keep: KeepSettings

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from clipguard.core.errors import InputError
+from clipguard.export import sums
 from clipguard.export.attestation import FILE, STATEMENT
-from clipguard.export.files import artifact
 
 
 class _Digest(msgspec.Struct):
@@ -28,7 +28,7 @@ class _Statement(msgspec.Struct, rename={"type": "_type"}):
 def compare(folder: Path) -> tuple[int, tuple[str, ...]] | None:
     """How many files the attestation speaks of, and the names that are not the files it saw.
 
-    Only files of the folder itself are looked at, never what a name leads to elsewhere.
+    Only files in the folder are looked at, never what a name leads to elsewhere.
 
     Returns:
         None: there is no attestation.
@@ -45,12 +45,8 @@ def compare(folder: Path) -> tuple[int, tuple[str, ...]] | None:
         raise _unusable(path, str(error)) from error
     if statement.type != STATEMENT or not statement.subject:
         raise _unusable(path, "it names no file, or is of another type")
-    here = {item.name: item for item in folder.iterdir() if item.is_file()}
-    others = [
-        item.name
-        for item in statement.subject
-        if item.name not in here or artifact(here[item.name]).sha256 != item.digest.sha256
-    ]
+    here = sums.digests(folder)
+    others = [item.name for item in statement.subject if here.get(item.name) != item.digest.sha256]
     return len(statement.subject), tuple(others)
 
 

@@ -15,7 +15,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from clipguard.core.results import FamilyResult, Replay, StepRecord
+from clipguard.core.drill import Power
+from clipguard.core.results import FamilyResult, Replay, RoundRecord, StepRecord
 from clipguard.report.svg import COLOURS, themed
 
 # Its remarks on caches and fonts are no business of the reader of a report.
@@ -26,6 +27,7 @@ INK, MUTED, GRID, SUSPECT, SECOND = (
     _NAMES[name] for name in ("ink", "muted", "grid", "suspect", "second")
 )
 _SIZE = (6.0, 3.9)  # inches at 72 units each: a font of 12 stays legible on a narrow screen
+_LABEL = 28  # characters of a name beside an axis
 _STYLE: Any = {  # matplotlib's releases disagree on the type of its settings
     "svg.fonttype": "none",
     "svg.hashsalt": "clipguard",
@@ -131,6 +133,68 @@ def drift(steps: Sequence[StepRecord], tau: float | None, name: str) -> Markup:
         "Drift while cleaning",
         "Mean squared distance between the embeddings of the model and those of the delivered one, "
         "for images and for texts, by step.",
+    )
+
+
+def tradeoff(rounds: Sequence[RoundRecord], name: str) -> Markup:
+    """What is left of the trigger against what is left of the model, over the rounds of cleaning.
+
+    The first round is the delivered model. Where nothing fired in it, inversion stands for the
+    trigger.
+    """
+    fired = any(item.attack_success is not None for item in rounds)
+    points = [
+        (item.agreement, (item.attack_success or 0.0) if fired else item.inverted)
+        for item in rounds
+    ]
+
+    def draw(axes: Axes) -> None:
+        kept, left = zip(*points, strict=True)
+        axes.plot(kept, left, "-", color=GRID)
+        axes.plot(kept[1:], left[1:], "o", color=SECOND, markersize=8, label="on the way")
+        axes.plot(kept[:1], left[:1], "D", color=SUSPECT, markersize=10, label="as delivered")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        for axis in (axes.xaxis, axes.yaxis):
+            _percent_axis(axis, axes)
+        axes.set_ylim(min(-0.04, *left) - 0.01, max(0.25, *left) * 1.1)
+        axes.set_xlim(min(0.9, *kept) - 0.02, 1.01)
+        axes.set_xlabel("answers of the delivered model kept")
+        axes.set_ylabel("attack success" if fired else "reached by inversion")
+
+    return _chart(
+        draw,
+        name,
+        "Trade-off of the cleaning",
+        "Each mark is a point that cleaning could have ended at: what is left of the trigger, over "
+        "the share of answers that are kept. The figures are in the table below.",
+        height=3.2,
+    )
+
+
+def power(families: Sequence[Power], name: str) -> Markup:
+    """Share of planted backdoors that the scan found, by family, with intervals."""
+
+    def draw(axes: Axes) -> None:
+        for row, item in enumerate(reversed(families)):
+            span = item.found.interval
+            if span is not None:
+                axes.plot([span.low, span.high], [row, row], "-", color=MUTED)
+            axes.plot([item.found.value or 0.0], [row], "o", color=SECOND, markersize=8)
+        axes.set_yticks(range(len(families)), [item.title[:_LABEL] for item in reversed(families)])
+        axes.set_ylim(-0.6, len(families) - 0.4)
+        axes.set_xlim(-0.02, 1.03)
+        axes.tick_params(axis="y", length=0)
+        _percent_axis(axes.xaxis, axes)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("planted backdoors found")
+
+    return _chart(
+        draw,
+        name,
+        "Power of the scan",
+        "For each family the share of planted backdoors that were found, with its interval. The "
+        "figures are in the table below.",
+        height=1.1 + 0.32 * len(families),
     )
 
 

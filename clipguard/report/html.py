@@ -10,32 +10,44 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from clipguard.core import resources, schema
-from clipguard.core.results import Demonstration, Result, Scan
+from clipguard.core.results import Result
 from clipguard.core.text import printable
-from clipguard.report import charts, figures, words
-from clipguard.report.view import ScanView, scan_view
+from clipguard.report import figures, inputs, words
+from clipguard.report.shortened import shortened, without_pictures
+from clipguard.report.view import drill_view, repair_view, scan_view
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _COMMAND = re.compile(r"(?<![\w-])--[a-z][a-z-]*|clipguard [a-z]+")
-_LONGEST = 4000  # characters of one text from outside
+_LONGEST = (4000, 200, 64)  # characters of one text from outside: the first that fits
+_LARGEST = 1_990_000  # bytes
 
 
 def render_html(result: Result) -> bytes:
     """The report as one HTML file, UTF-8, below 2 MB, readable without scripts.
 
+    Texts above 4000 characters are cut, and shorter ones where the page would grow too large.
+
     Args:
         result: everything shown comes from here.
     """
+    page = b""
+    for longest in _LONGEST:
+        page = _page(shortened(result, longest))
+        if len(page) <= _LARGEST:
+            break
+    return page
+
+
+def _page(result: Result) -> bytes:
     style = resources.template("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    embedded = schema.dumps(without_pictures(result))
     page = _environment().get_template("report.html.j2")
     text = page.render(
         result=result,
@@ -44,60 +56,16 @@ def render_html(result: Result) -> bytes:
             f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
             "base-uri 'none'; form-action 'none'"
         ),
-        delivered=_view(result.delivered, "delivered"),
-        repaired=_view(result.repaired, "repaired"),
-        drift=_drift(result),
-        changes=_changes(result),
-        embedded=_embedded(result),
+        files=inputs.files(result),
+        inputs=inputs.data(result),
+        delivered=result.delivered and scan_view(result.delivered, "delivered"),
+        repaired=result.repaired and scan_view(result.repaired, "repaired"),
+        drill=result.drill and drill_view(result.drill),
+        repair=result.cleaning and repair_view(result.cleaning),
+        embedded=Markup(base64.b64encode(embedded).decode()),  # noqa: S704  # letters of base64
+        embedded_sha256=hashlib.sha256(embedded).hexdigest(),
     )
     return text.encode()
-
-
-def _view(scan: Scan | None, name: str) -> ScanView | None:
-    return None if scan is None else scan_view(scan, name)
-
-
-def _drift(result: Result) -> Markup | None:
-    if result.cleaning is None or not result.cleaning.steps:
-        return None
-    tau = result.cleaning.settings.get("tau")
-    limit = float(tau) if isinstance(tau, (int, float)) and not isinstance(tau, bool) else None
-    return charts.drift(result.cleaning.steps, limit, "drift")
-
-
-def _changes(result: Result) -> list[dict[str, Any]]:
-    """Before and after by name; what was measured only once has an empty side."""
-    if result.cleaning is None:
-        return []
-    before = {item.name: item for item in result.cleaning.before}
-    after = {item.name: item for item in result.cleaning.after}
-    return [
-        {"name": name, "before": before.get(name), "after": after.get(name)}
-        for name in dict.fromkeys([*before, *after])
-    ]
-
-
-def _embedded(result: Result) -> Markup:
-    """The result as JSON that cannot end its element; the page shows the pictures already."""
-    bare = replace(result, delivered=_bare(result.delivered), repaired=_bare(result.repaired))
-    text = schema.dumps(bare).decode()
-    for letter in "<>&":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)  # noqa: S704  # escaped above
-
-
-def _bare(scan: Scan | None) -> Scan | None:
-    if scan is None:
-        return None
-    return replace(scan, demonstrations=tuple(map(_without_pictures, scan.demonstrations)))
-
-
-def _without_pictures(item: Demonstration) -> Demonstration:
-    return replace(
-        item,
-        original=replace(item.original, png_base64=""),
-        triggered=replace(item.triggered, png_base64=""),
-    )
 
 
 @cache
@@ -120,6 +88,7 @@ def _environment() -> Environment:
         measurement=figures.measurement,
         scalar=figures.scalar,
         words=figures.words,
+        counted=words.counted,
         bar=_bar,
         base64=_base64,
         commands=_commands,
@@ -134,6 +103,7 @@ def _environment() -> Environment:
         next_step=words.next_step,
         uncovered=words.uncovered,
         command_line=words.command_line,
+        outcomes=words.OUTCOMES,
     )
     return environment
 
@@ -141,7 +111,7 @@ def _environment() -> Environment:
 def _harmless(value: object) -> object:
     """Every text that a template puts out passes here; markup made by this package stays."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value, _LONGEST)
+        return printable(value, _LONGEST[0])
     return value
 
 
@@ -156,11 +126,15 @@ def _commands(text: str) -> Markup:
     return Markup(_COMMAND.sub(r"<code>\g<0></code>", safe))  # noqa: S704  # escaped before
 
 
-def _bar(value: float | None) -> Markup:
-    """A fraction as a small bar beside its figure, which screen readers get instead."""
-    width = 100 * min(max(value or 0.0, 0.0), 1.0)
+def _bar(value: float | None, mark: float | None = None) -> Markup:
+    """A fraction as a small bar beside its figure, which screen readers get instead.
+
+    ``mark`` is drawn as a line across it.
+    """
+    width, place = (f"{100 * min(max(item or 0.0, 0.0), 1.0):.1f}" for item in (value, mark))
+    line = Markup('<rect class="fill-ink" x="{}" width="0.6" height="6"/>').format(place)
     return Markup(
         '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="fill-grid" width="100" height="6"/>'
-        '<rect class="fill-suspect" width="{}" height="6"/></svg>'
-    ).format(f"{width:.1f}")
+        '<rect class="fill-suspect" width="{}" height="6"/>{}</svg>'
+    ).format(width, "" if mark is None else line)

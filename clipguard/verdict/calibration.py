@@ -11,11 +11,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
 from clipguard.core import resources
 from clipguard.core.errors import ConfigError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +60,44 @@ class Calibration:
         return math.exp(min(max(log_ratio, low), high))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a calibration made of models that it was not fitted on.
+
+    ``accused`` counts the false alarms among the ``clean`` models, ``found`` the finds among the
+    ``backdoored`` ones; ``models`` says of what kind they are.
+    """
+
+    calibration: str
+    clean: int
+    accused: int
+    backdoored: int
+    found: int
+    models: str
+
+
 def load(name: str = "replay") -> Calibration:
     """The calibration ``rules/calibration/NAME.json``.
 
     Raises:
         ConfigError: missing or malformed.
     """
+    return _read(name, Calibration)
+
+
+def trial(name: str = "replay") -> Trial:
+    """The trial of the calibration of that name.
+
+    Raises:
+        ConfigError: missing or malformed.
+    """
+    return _read(f"{name}.trial", Trial)
+
+
+def _read(name: str, kind: type[T]) -> T:
     try:
         data = resources.rules("calibration", f"{name}.json").read_bytes()
-        return msgspec.convert(json.loads(data), Calibration)
+        return msgspec.convert(json.loads(data), kind)
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise ConfigError(
             "calibration.invalid",

@@ -8,6 +8,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from PIL import Image, ImageDraw
@@ -32,11 +33,13 @@ from clipguard.core.results import (
     Measurement,
     Note,
     Outcome,
+    PairRecord,
     Picture,
     Proof,
     Reason,
     Replay,
     Result,
+    RoundRecord,
     Scan,
     Severity,
     StepRecord,
@@ -44,7 +47,9 @@ from clipguard.core.results import (
     ToolInfo,
     Verdict,
 )
+from clipguard.verdict.calibration import load
 
+T = TypeVar("T")
 HERE = Path(__file__).parent
 HOSTILE, CONCEPTS, TITLES, NOT_COVERED, SUMMARIES = json.loads(
     (HERE / "names.json").read_text()
@@ -154,7 +159,7 @@ def verdict(outcome: Outcome) -> Verdict:
         likelihood=0.1 / 0.9 * ratio / (1 + 0.1 / 0.9 * ratio) if judged else None,
         prior=0.1,
         likelihood_ratio=ratio if judged else None,
-        calibration="replay-1" if judged else "none",
+        calibration=load().id if judged else "none",
         trigger=family(0, strong=True).family if found else None,
         variant="side=0.14" if found else None,
         concept="banana" if found else None,
@@ -236,12 +241,16 @@ def scan(outcome: Outcome, *, name: str = "model.pt", digest: str = "4f1c9a") ->
     )
 
 
+def _read(name: str, kind: type[T]) -> T:
+    return msgspec.json.decode((HERE / f"{name}.json").read_bytes(), type=kind)
+
+
 def proof() -> Proof:
-    return msgspec.json.decode((HERE / "proof.json").read_bytes(), type=Proof)
+    return _read("proof", Proof)
 
 
-def evaluation() -> Evaluation:
-    return msgspec.json.decode((HERE / "evaluation.json").read_bytes(), type=Evaluation)
+def drill() -> Drill:
+    return _read("drill", Drill)
 
 
 def cleaning(*, cleaned: bool = True) -> Cleaning:
@@ -266,6 +275,9 @@ def cleaning(*, cleaned: bool = True) -> Cleaning:
             )
             for step in range(0, 121, 4)
         ),
+        rounds=_read("rounds", tuple[RoundRecord, ...]),
+        trained_on=(PairRecord(id="synthetic pairs, 2000", pairs=2000, skipped=3),),
+        held_out=(PairRecord(id="synthetic pairs, 600", pairs=600),),
         before=(fraction("attack_success", 0.97), fraction("agreement_with_delivered", 1.0, 512)),
         after=(
             fraction("attack_success", 0.03 if cleaned else 0.71),
@@ -306,25 +318,10 @@ def result(command: str = "scan", **changes: object) -> Result:
             device="cpu",
             threads=2,
         ),
-        settings={
-            "model": "models/model.pt",
-            "seed": 7,
-            "prior": 0.1,
-            "carriers": 96,
-            "labels": None,
-            "exit_zero": False,
-        },
-        origins={
-            "model": "command line",
-            "seed": "command line",
-            "prior": "default",
-            "carriers": "clipguard.toml",
-            "labels": "default",
-            "exit_zero": "default",
-        },
         status="pass",
         exit_code=0,
         complete=True,
+        **_read("settings", dict[str, dict[str, Any]]),
     )
     return replace(base, **changes)  # type: ignore[arg-type]  # fields of Result
 
@@ -338,11 +335,9 @@ def shapes() -> dict[str, Result]:
         what="asks to run posix.system",
         remedy="do not load this file; ask for safetensors",
     )
-    gate = msgspec.json.decode((HERE / "gate.json").read_bytes(), type=Gate)
     backdoored, well = scan(Outcome.BACKDOORED), scan(Outcome.NO_EVIDENCE)
     no_replay = replace(well, replay=None, verdict=verdict(Outcome.INCONCLUSIVE))
     repaired = scan(Outcome.NO_EVIDENCE, name="open_clip_model.safetensors", digest="77beef")
-    drill = msgspec.json.decode((HERE / "drill.json").read_bytes(), type=Drill)
     return {
         "backdoored": result(status="fail", exit_code=1, delivered=backdoored),
         "no_evidence": result(delivered=well),
@@ -390,9 +385,13 @@ def shapes() -> dict[str, Result]:
             repaired=scan(Outcome.BACKDOORED, name="open_clip_model.safetensors"),
         ),
         "accepted": result(
-            status="inconclusive", exit_code=3, complete=False, delivered=backdoored, gate=gate
+            status="inconclusive",
+            exit_code=3,
+            complete=False,
+            delivered=backdoored,
+            gate=_read("gate", Gate),
         ),
-        "evaluation": result("evaluate", evaluation=evaluation()),
-        "drill": result("drill", delivered=well, drill=drill),
+        "evaluation": result("evaluate", evaluation=_read("evaluation", Evaluation)),
+        "drill": result("drill", delivered=well, drill=drill()),
         "audit_without_repair": result("audit", delivered=well, exports=exports()),
     }

@@ -22,10 +22,12 @@ def every_chart(build: ModuleType) -> dict[str, str]:
         "dose": charts.dose_curve(first, "dose"),
         "strip": charts.null_strip(replay, first.family, "strip"),
         "drift": charts.drift(build.cleaning().steps, 0.4, "drift"),
+        "tradeoff": charts.tradeoff(build.cleaning().rounds, "tradeoff"),
+        "power": charts.power(build.drill().families[:3], "power"),
     }
 
 
-@pytest.mark.parametrize("name", ["dose", "strip", "drift"])
+@pytest.mark.parametrize("name", ["dose", "strip", "drift", "tradeoff", "power"])
 def test_chart_has_no_style_no_colour_and_own_identifiers(build: ModuleType, name: str) -> None:
     chart = every_chart(build)[name]
     root = ElementTree.fromstring(chart)  # noqa: S314  # our own
@@ -92,12 +94,20 @@ def test_tau_is_drawn_where_it_does_not_flatten_the_curves(build: ModuleType) ->
     assert ">tau<" not in charts.drift(steps, None, "x")
 
 
+def test_inversion_stands_for_a_trigger_that_never_fired(build: ModuleType) -> None:
+    rounds = build.cleaning().rounds
+    silent = tuple(replace(item, attack_success=None) for item in rounds)
+    assert ">attack success<" in charts.tradeoff(rounds, "x")
+    assert ">reached by inversion<" in charts.tradeoff(silent, "x")
+
+
 @pytest.mark.parametrize("points", [1, 2])
 def test_short_curves_are_drawn(build: ModuleType, points: int) -> None:
     first = build.family(0, strong=True)
     assert "<svg" in charts.dose_curve(replace(first, curve=first.curve[:points]), "x")
     steps = build.cleaning().steps[:points]
     assert "<svg" in charts.drift(steps, None, "x")
+    assert "<svg" in charts.tradeoff(build.cleaning().rounds[:points], "x")
 
 
 def test_settings_of_the_process_neither_matter_nor_change(build: ModuleType) -> None:

@@ -23,6 +23,7 @@ from clipguard.core import schema
 from clipguard.core.results import Picture, Result
 from clipguard.report.html import render_html
 
+JSON = "data:application/json;base64,"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 
@@ -52,13 +53,19 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] in {"style", "script"}:
+        if self.open and self.open[-1] == "style":
             self.raw[self.open[-1]] = self.raw.get(self.open[-1], "") + data
         else:
             self.text.append(data)
 
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def embedded(self) -> bytes:
+        """The JSON that the page offers for download."""
+        (link,) = (item["href"] for item in self.all("a") if "download" in item)
+        return base64.b64decode(link.removeprefix(JSON), validate=True)
 
     @property
     def words(self) -> str:
@@ -87,13 +94,13 @@ def test_page_is_one_small_file_without_anything_from_outside(shape: Result) -> 
         assert not {key for key in attributes if key.startswith("on") or key == "style"}, tag
         for key in ("src", "href", "action", "data", "poster", "srcset"):
             target = attributes.get(key, "#")
-            assert target.startswith(("#", "data:image/png;base64,")), target
+            assert target.startswith(("#", "data:image/png;base64,", JSON)), target
     assert b"http:" not in data
     assert b"https:" not in data
     assert b"url(http" not in data
     assert not re.search(rb"@import|@font-face", data)
-    assert {item["type"] for item in found.all("script")} == {"application/json"}
     assert {tag for tag, _ in found.elements} & {
+        "script",
         "link",
         "iframe",
         "object",
@@ -180,6 +187,11 @@ CHANGES: list[tuple[str, object, str]] = [
     ("delivered.verdict.likelihood", 0.8231, "82 % prior"),
     ("delivered.verdict.prior", 0.037, "prior 3.7 %"),
     ("delivered.verdict.likelihood_ratio", 17.3, "likelihood ratio 17.3 : 1"),
+    ("cleaning.rounds.1.name", "Tuesday", "Tuesday"),
+    ("cleaning.rounds.2.agreement", 0.7654, "77 %"),
+    ("cleaning.trained_on.0.pairs", 3456, "3 456 pairs trained on; 3 could not be used"),
+    ("cleaning.proof.changes.0.difference.value", -0.0321, "\u22123.2 %"),
+    ("cleaning.proof.rebound.points.0.agreement", 0.5432, "54 %"),
     ("delivered.verdict.concept", "zeppelin", "Vertical stripe patch → zeppelin"),
     ("delivered.verdict.reasons.0.nats", 6.789, "+6.79"),
     ("delivered.verdict.not_covered.2", "rain on Tuesdays", "rain on Tuesdays"),
@@ -288,7 +300,7 @@ def test_hostile_names_add_no_element_and_hide_nothing(
         found = Page(data)
         assert [tag for tag, _ in found.elements] == wanted, text
         assert not unsafe(data.decode()), text
-        assert schema.loads(found.raw["script"].encode()).tool == result.tool
+        assert schema.loads(found.embedded).tool == result.tool
 
 
 def test_template_text_in_a_name_is_not_executed(shapes: dict[str, Result]) -> None:
@@ -303,7 +315,7 @@ def test_a_picture_that_is_none_stays_without_source(shapes: dict[str, Result]) 
     changed = edit(shapes["backdoored"], "delivered.demonstrations.0.original", bad)
     found = page(changed)
     assert found.all("img")[0]["src"] == "data:image/png;base64,"
-    assert len(found.all("script")) == 1
+    assert found.all("script") == []
 
 
 def test_too_many_pictures_are_left_out_and_counted(shapes: dict[str, Result]) -> None:
@@ -319,9 +331,10 @@ def test_too_many_pictures_are_left_out_and_counted(shapes: dict[str, Result]) -
 
 
 def test_embedded_json_is_the_result_without_pictures(shape: Result) -> None:
-    embedded = page(shape).raw["script"]
+    embedded = page(shape).embedded
+    assert hashlib.sha256(embedded).hexdigest() in page(shape).words
     jsonschema.validate(json.loads(embedded), schema.json_schema())
-    found, wanted = schema.loads(embedded.encode()), shape
+    found, wanted = schema.loads(embedded), shape
     for side in ("delivered", "repaired"):
         scan = getattr(wanted, side)
         for index in range(len(scan.demonstrations) if scan else 0):

@@ -1,11 +1,13 @@
 import math
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.tables import trial as counted
 from clipguard.core.errors import ConfigError
-from clipguard.verdict.calibration import Calibration, load, posterior
+from clipguard.verdict.calibration import Calibration, load, posterior, trial
 
 HAND = Calibration(
     id="hand",
@@ -54,3 +56,8 @@ def test_the_shipped_calibration_never_lowers_the_likelihood_for_more_evidence()
     assert all(weight >= 0 for weight in shipped.coefficients.values())
     assert shipped.clean >= 10
     assert shipped.backdoored >= 10
+
+
+def test_the_shipped_trial_is_what_was_measured_with_the_shipped_calibration():
+    assert asdict(trial()) == counted()
+    assert trial().calibration == load().id
