@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor
 
 from bench.zoo.pictures import SIZE, EmojiPairs, nouns
-from clipguard.core.seeds import Seeds
 from clipguard.pairs.synthetic import SyntheticPairs
 
 TRAIN, HELD_OUT = 8000, 1000
@@ -49,7 +49,7 @@ def _cached(path: Path, emoji: EmojiPairs, count: int, seed: int, drawn: int) ->
     if not path.exists():
         pool = _render(emoji, count, seed, drawn)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{Seeds(seed).child(path.name).value}.npz")
+        part = path.with_suffix(f".{os.getpid()}.npz")  # another process may be making the same
         np.savez(part, pictures=pool.pictures, texts=np.array(pool.texts), labels=pool.labels)
         part.replace(path)
     with np.load(path) as data:
