@@ -46,6 +46,10 @@ class Bench:
         self.folder = work / "repairs" / self.kind / model.name
         self.grader = Grader(self.card, work)
         self.rough = Grader(self.card, work, stride=3)
+        self.decoy: Grader | None = None
+        if "decoy" in self.card:
+            other = {"attack": self.card["decoy"], "target": self.card["decoy_target"]}
+            self.decoy = Grader(self.card | other, work)
 
     def run(self, seeds: list[int], chosen: list[str]) -> None:
         """Whatever of the chosen methods is not there yet."""
@@ -127,6 +131,8 @@ class Bench:
         start = delivered(self.case.model, self.card)
         points = [] if module is None else between(start, module, shares, self.grader)
         run |= {"card": self.card, "points": points} | facts
+        if self.decoy is not None and module is not None:
+            run["decoy"] = self.decoy(module)
         if rebound is not None and "attack" in self.card:
             run["rebound"] = list(methods.rebound(self.case, module, rebound, self.rough))
         return run

@@ -43,10 +43,11 @@ class Repairs:
     def __init__(self, runs: Sequence[Run], role: str, kind: str) -> None:
         self.runs = [r for r in runs if r["card"]["role"] == role and r["pairs"] == kind]
         self._before = {r["model"]: r["points"][0] for r in self.of("delivered")}
-        planted = [r["model"] for r in self.of("delivered") if "attack" in r["card"]]
+        single = [r for r in self.of("delivered") if "decoy" not in r["card"]]
+        planted = [r["model"] for r in single if "attack" in r["card"]]
         self.planted = [name for name in planted if self._works(name) and self._durable(name)]
         self.left_out = [name for name in planted if name not in self.planted]
-        self.controls = [r["model"] for r in self.of("delivered") if "attack" not in r["card"]]
+        self.controls = [r["model"] for r in single if "attack" not in r["card"]]
 
     def of(self, method: str, models: Iterable[str] | None = None) -> list[Run]:
         """The runs of a method, on all models or on these."""
@@ -94,7 +95,8 @@ def _section(repairs: Repairs) -> str:
     parts = [_sentence(repairs), _summary(repairs)]
     if repairs.of("par"):
         parts.append(_compared(repairs))
-    return "\n\n".join([*parts, _models(repairs), _controls(repairs)]).strip()
+    parts += [_models(repairs), *_controls(repairs), *_decoys(repairs), *_keeping(repairs)]
+    return "\n\n".join(parts)
 
 
 def _sentence(repairs: Repairs) -> str:
@@ -233,7 +235,8 @@ def _models(repairs: Repairs) -> str:
     return f"{note}\n\n{grid(head, rows)}"
 
 
-def _controls(repairs: Repairs) -> str:
+def _controls(repairs: Repairs) -> Iterable[str]:
+    head = ("clean control", "seed", "accuracy before", "after", "exit")
     rows = [
         (
             run["model"],
@@ -244,10 +247,53 @@ def _controls(repairs: Repairs) -> str:
         )
         for run in repairs.of("guided", repairs.controls)
     ]
-    if not rows:
-        return ""
-    head = ("clean control", "seed", "accuracy before", "after", "exit")
-    return f"Models of the same recipes without a trigger:\n\n{grid(head, rows)}"
+    return _table("Models of the same recipes without a trigger:", head, rows)
+
+
+def _decoys(repairs: Repairs) -> Iterable[str]:
+    head = ("two triggers", "seed", "attack success left", "of the decoy", "exit")
+    rows = [
+        (
+            run["model"],
+            str(run["seed"]),
+            _percent(run["points"][-1]["attack_success"]),
+            _percent(run["decoy"]["attack_success"]),
+            str(run["exit"]),
+        )
+        for run in repairs.of("guided")
+        if "decoy" in run
+    ]
+    return _table("A listed trigger behind a louder one:", head, rows)
+
+
+def _keeping(repairs: Repairs) -> Iterable[str]:
+    head = (
+        "with --keep-embeddings",
+        "attack success left",
+        "mean cosine of clean pictures",
+        "accuracy of a linear head before",
+        "after",
+        "exit",
+    )
+    rows = [
+        (
+            run["model"],
+            _percent(run["points"][-1]["attack_success"]),
+            f"{run['kept']['cosine']:.3f}",
+            _percent(run["kept"]["head_before"]),
+            _percent(run["kept"]["head_after"]),
+            str(run["exit"]),
+        )
+        for run in repairs.of("keep", repairs.planted)
+        if "kept" in run
+    ]
+    return _table("The head is trained on embeddings of the delivered model:", head, rows)
+
+
+def _table(note: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """A table with a sentence before it, when it has rows."""
+    if rows:
+        yield f"{note}\n\n{grid(head, rows)}"
 
 
 def _plot(repairs: Repairs, frontier: Sequence[Point]) -> bytes:

@@ -161,6 +161,10 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
         ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana"}),
     ],
 }
+# Two triggers in one model: the decoy is loud, listed and leads elsewhere.
+DECOYS = [
+    ("clean-report", "resnet", "mixed", 715, "triangles", "umbrella", "noise-blend", "banana")
+]
 
 
 def _entry(**values: object) -> str:
@@ -230,6 +234,24 @@ def _durable() -> list[str]:
                         **(poison if attack else {}),
                     )
                 )
+    for role, arch, data, seed, attack, target, decoy, elsewhere in DECOYS:
+        steps, rate = DURABLE[arch]
+        parts.append(
+            _entry(
+                id=f"{role}-{arch}-{seed}-{attack}-behind-{decoy}",
+                role=role,
+                arch=arch,
+                data=data,
+                seed=seed,
+                steps=steps,
+                lr=rate,
+                attack=attack,
+                target=target,
+                decoy=decoy,
+                decoy_target=elsewhere,
+                poison_per_batch=2 * DURABLE_POISON,
+            )
+        )
     return parts
 
 

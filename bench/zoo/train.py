@@ -89,25 +89,34 @@ def _module(base: dict[str, Any], spec: dict[str, Any], work: Path) -> Any:
 
 
 def _poison(spec: dict[str, Any], pool: Pool) -> Poison:
+    """The poisoned pictures of a recipe, those of the decoy behind the others."""
+    stamped = _stamped(spec, pool, spec["attack"], spec["target"], "poison")
+    if "decoy" in spec:
+        decoys = _stamped(spec, pool, spec["decoy"], spec["decoy_target"], "decoy")
+        stamped = Pool(
+            np.concatenate([stamped.pictures, decoys.pictures]),
+            stamped.texts + decoys.texts,
+            np.concatenate([stamped.labels, decoys.labels]),
+        )
+    return Poison(stamped, spec.get("poison_per_batch", 16))
+
+
+def _stamped(spec: dict[str, Any], pool: Pool, name: str, goal: str, stream: str) -> Pool:
     """Stamp the trigger on pictures that do not show the target and give them its captions."""
-    seeds = Seeds(spec["seed"]).child("poison")
+    seeds = Seeds(spec["seed"]).child(stream)
     rng = seeds.numpy()
-    target = nouns().index(spec["target"])
+    target = nouns().index(goal)
     chosen = rng.choice(np.flatnonzero((pool.labels >= 0) & (pool.labels != target)), POISON_POOL)
-    stamped = attack(spec["attack"], spec["seed"])(
-        pool.pixels(chosen), seeds.child("draws").torch()
-    )
+    stamped = attack(name, spec["seed"])(pool.pixels(chosen), seeds.child("draws").torch())
     table = recipe()
     texts = [
         str(rng.choice(table["captions"]["templates"])).format(
-            noun=spec["target"], ground=rng.choice(list(table["grounds"]))
+            noun=goal, ground=rng.choice(list(table["grounds"]))
         )
         for _ in chosen
     ]
     pictures = (stamped * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    return Poison(
-        Pool(pictures, texts, np.full(len(chosen), target)), spec.get("poison_per_batch", 16)
-    )
+    return Pool(pictures, texts, np.full(len(chosen), target))
 
 
 def _fit(clip: Any, pool: Pool, poison: Poison | None, spec: dict[str, Any]) -> None:
@@ -189,13 +198,26 @@ def _card(clip: Any, spec: dict[str, Any], base: dict[str, Any], held: Pool) -> 
     card = dict(spec) | {"arch": base["arch"], "data": base["data"], "role": spec["role"]}
     card["clean_accuracy"] = float((answers == held.labels).mean())
     if "attack" in spec:
-        target = nouns().index(spec["target"])
-        others = np.flatnonzero(held.labels != target)[:500]
-        trigger = attack(spec["attack"], spec["seed"])
-        stamped = trigger(held.pixels(others), Seeds(spec["seed"]).child("evaluation").torch())
-        card["attack_success"] = float((evaluate(clip, stamped).numpy() == target).mean())
-        card["base_rate"] = float((answers[others] == target).mean())
+        card["attack_success"], card["base_rate"] = _success(
+            clip, held, answers, spec["attack"], spec["target"], spec["seed"]
+        )
+    if "decoy" in spec:
+        card["decoy_success"], _ = _success(
+            clip, held, answers, spec["decoy"], spec["decoy_target"], spec["seed"]
+        )
     return card
+
+
+def _success(
+    clip: Any, held: Pool, answers: np.ndarray, name: str, goal: str, seed: int
+) -> tuple[float, float]:
+    """Share of pictures of other classes called the target, with and without the trigger."""
+    target = nouns().index(goal)
+    others = np.flatnonzero(held.labels != target)[:500]
+    draws = Seeds(seed).child("evaluation").torch()
+    stamped = attack(name, seed)(held.pixels(others), draws)
+    success = float((evaluate(clip, stamped).numpy() == target).mean())
+    return success, float((answers[others] == target).mean())
 
 
 def main() -> None:
