@@ -29,6 +29,13 @@ TITLES = {
     "cleanclip": "CleanCLIP",
 }
 KINDS = {"own": "pairs of the models' own kind", "drawn": "drawn pairs alone"}
+ROLES = {
+    "clean-report": ("", "poisoned from scratch; settings were chosen on models of other seeds"),
+    "example": (
+        " of the shipped example",
+        "poisoned by training a clean one on; settings were chosen on this and other models",
+    ),
+}
 
 
 class Repairs:
@@ -41,7 +48,12 @@ class Repairs:
     """
 
     def __init__(self, runs: Sequence[Run], role: str, kind: str) -> None:
-        self.runs = [r for r in runs if r["card"]["role"] == role and r["pairs"] == kind]
+        self.role = role
+        self.runs = [
+            run
+            for run in runs
+            if run["card"].get("role", "example") == role and run["pairs"] == kind
+        ]
         self._before = {r["model"]: r["points"][0] for r in self.of("delivered")}
         single = [r for r in self.of("delivered") if "decoy" not in r["card"]]
         planted = [r["model"] for r in single if "attack" in r["card"]]
@@ -82,13 +94,14 @@ class Repairs:
         return all(run["points"][-1]["attack_success"] >= DURABLE for run in tuned)
 
 
-def sections(role: str = "clean-report") -> Iterable[str]:
-    """The section of each kind of pairs that there are runs for."""
+def sections() -> Iterable[str]:
+    """The section of each role of models and kind of pairs that there are runs for."""
     runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
-    for kind, title in KINDS.items():
-        repairs = Repairs(runs, role, kind)
-        if repairs.of("guided", repairs.planted):
-            yield f"## Repair with {title}\n\n{_section(repairs)}"
+    for role, (whose, _) in ROLES.items():
+        for kind, title in KINDS.items():
+            repairs = Repairs(runs, role, kind)
+            if repairs.of("guided", repairs.planted):
+                yield f"## Repair{whose} with {title}\n\n{_section(repairs)}"
 
 
 def _section(repairs: Repairs) -> str:
@@ -106,13 +119,13 @@ def _sentence(repairs: Repairs) -> str:
     )
     seeds = sorted({run["seed"] for run in repairs.of("guided")})
     return (
-        f"{len(cards)} models poisoned from scratch, {attacks} triggers, {arches} "
-        f"architectures, {bases} seeds, each cleaned with seeds "
-        f"{', '.join(map(str, seeds))}. Settings were chosen on models of other seeds. Attack "
-        "success is that of the attacker's own trigger over held-out pictures of other classes, "
-        "accuracy that over all held-out pictures; bench/repair measures both and cleaning knows "
-        f"neither. Left out, since the backdoor fails by itself (below {WORKS:.0%} as delivered or "
-        f"{DURABLE:.0%} after plain fine-tuning): {', '.join(repairs.left_out) or 'none'}."
+        f"Models: {len(cards)} ({attacks} triggers, {arches} architectures, {bases} seeds), "
+        f"{ROLES[repairs.role][1]}. Each was cleaned with seeds {', '.join(map(str, seeds))}. "
+        "Attack success is that of the attacker's own trigger over held-out pictures of other "
+        "classes, accuracy that over all held-out pictures; bench/repair measures both and "
+        "cleaning knows neither. Left out, since the backdoor fails by itself (below "
+        f"{WORKS:.0%} as delivered or {DURABLE:.0%} after plain fine-tuning): "
+        f"{', '.join(repairs.left_out) or 'none'}."
     )
 
 
