@@ -113,7 +113,10 @@ def _told(family: FamilyResult, expected: Rise, actual: Rise) -> RetakenFamily:
 
 
 def _outcome(scan: Scan, replayed: Replay, rises: Sequence[Rises]) -> Outcome:
-    """The verdict when families have the figures that the pair gave."""
+    """The verdict when families have the figures that the pair gave.
+
+    What compares a family with all others, its kin and its score, stays torch's.
+    """
     others = {
         family.family: replace(
             family,

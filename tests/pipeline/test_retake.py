@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def test_a_pair_without_the_backdoor_is_refused(probed, monkeypatch):
     with pytest.raises(RefusedError) as refused:
         retake.retake(probed, probed.scan, Path("pair"), SILENT)
     assert refused.value.code == "export.retake"
-    assert "the verdict is no_evidence, in torch backdoored" in refused.value.what
+    assert re.search(
+        "verdict is (inconclusive|no_evidence), in torch backdoored", refused.value.what
+    )
 
 
 def test_a_model_that_was_not_measured_has_no_verdict_to_take_again(probed):
