@@ -21,15 +21,17 @@ import torch
 from torch import Tensor
 
 from bench.speed_clean import vit
-from clipguard.checkpoint import open_checkpoint
 from clipguard.core import resources
+from clipguard.core.progress import SILENT
+from clipguard.core.seeds import Seeds
 from clipguard.export.onnx import write_onnx_pair
 from clipguard.model.batching import Meter, embed_images
 from clipguard.model.onnx import OnnxClip
-from clipguard.model.openclip import OpenClipModel, build_model
+from clipguard.model.openclip import OpenClipModel
 from clipguard.model.pair import FORMS
 from clipguard.model.seam import ClipModel
 from clipguard.pairs.synthetic import SyntheticPairs, nouns
+from clipguard.pipeline.load import load
 from clipguard.probes.vocabulary import PROMPT
 
 FIGURES = Path("bench/data/speed_onnx.json")
@@ -76,7 +78,9 @@ def _rounds(
 
 def agreement(example: str, pictures: int) -> list[Row]:
     """Cosine to torch and share of equal zero-shot answers of the smaller forms."""
-    model = build_model(open_checkpoint(str(resources.examples(example, "model.pt"))))
+    path = str(resources.examples(example, "model.pt"))
+    loaded = load(path, None, device="cpu", seeds=Seeds(0), meter=Meter(), progress=SILENT)
+    model = loaded.model
     pairs = SyntheticPairs(11, pictures)
     pixels = pairs.read(list(range(pictures)), model.spec.image_size).pixels
     texts = [PROMPT.format(noun) for noun in nouns()]

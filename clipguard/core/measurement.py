@@ -104,12 +104,11 @@ class StatedAttack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retake:
-    """A family of the probe once more: the same pictures and draws, through the ONNX pair.
+class RetakenFamily:
+    """A trigger family once more: the same pictures and draws, through the ONNX pair.
 
     ``in_torch`` and ``in_onnx`` are the shares of pictures that it moves to the concept,
-    ``difference`` that of the concept's gains. ``outcome`` is the verdict with the figures of the
-    pair in place of torch's.
+    ``difference`` that of the concept's gains.
     """
 
     family: str
@@ -118,4 +117,14 @@ class Retake:
     in_torch: Measurement
     in_onnx: Measurement
     difference: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retake:
+    """The verdict once more, with the figures of the ONNX pair in place of torch's.
+
+    ``families`` are all that fired and the strongest; the others cannot carry a verdict.
+    """
+
     outcome: Outcome
+    families: tuple[RetakenFamily, ...]

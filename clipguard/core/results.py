@@ -17,6 +17,7 @@ from clipguard.core.measurement import Interval as Interval
 from clipguard.core.measurement import Measurement as Measurement
 from clipguard.core.measurement import Proof as Proof
 from clipguard.core.measurement import Retake as Retake
+from clipguard.core.measurement import RetakenFamily as RetakenFamily
 from clipguard.core.measurement import StatedAttack as StatedAttack
 from clipguard.core.outcome import Outcome as Outcome
 
@@ -363,7 +364,7 @@ class Result:
 
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
     written after cleaning; ``evaluation`` says what the file is good for, ``drill`` how well the
-    scan works on it; ``retakes`` tell that the verdict holds for the written ONNX pair as well;
+    scan works on it; ``retake`` tells that the verdict holds for the written ONNX pair as well;
     ``findings`` are filled when the file itself is hostile and was not read.
     ``gate`` tells how the policy led to the exit code. ``settings`` are the effective ones,
     ``origins`` where each came from.
@@ -384,7 +385,7 @@ class Result:
     evaluation: Evaluation | None = None
     drill: Drill | None = None
     exports: tuple[Export, ...] = ()
-    retakes: tuple[Retake, ...] = ()
+    retake: Retake | None = None
     gate: Gate | None = None
     findings: tuple[Finding, ...] = ()
     error: Failure | None = None

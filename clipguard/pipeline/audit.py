@@ -63,7 +63,7 @@ def _audit(
             forms: tuple[Form, ...] = ("fp32",) if exit_code is Exit.PASS else ()
             parts["exports"] = export(model, work, request.layout, forms, progress)
             if forms:
-                parts["retakes"] = retake(exported, probed.scan, work, progress)
+                parts["retake"] = retake(exported, probed.scan, work, progress)
         result = frame.result("audit", request, exit_code, gate=gate, **parts)
         if processes.main:
             publish(result, work, target)

@@ -95,7 +95,7 @@ def _clean(
             cleaning=repair.cleaning,
             repaired=repair.repaired.scan,
             exports=exports,
-            retakes=retake(repair.repaired, probed.scan, work, progress) if accepted else (),
+            retake=retake(repair.repaired, probed.scan, work, progress) if accepted else None,
         )
         if processes.main:
             publish(result, work, request.output if accepted else rejected)

@@ -1,20 +1,25 @@
 """The verdict once more, on the ONNX pair as written: its answers are what its users get.
 
-The whole probe takes as long as the scan did. The families that decide are few: the one that the
-delivered model was accused of, and the strongest in the model that was exported.
+The whole probe takes as long as the scan did. The families that decide are few.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from clipguard.core.errors import RefusedError
-from clipguard.core.measurement import Measurement
 from clipguard.core.progress import Progress, Stage
-from clipguard.core.results import FamilyResult, Outcome, Replay, Retake, Scan
+from clipguard.core.results import (
+    FamilyResult,
+    Outcome,
+    Replay,
+    Retake,
+    RetakenFamily,
+    Scan,
+)
 from clipguard.export.limits import rules
-from clipguard.measure.proportion import wilson
 from clipguard.measure.rise import Rise
 from clipguard.model.batching import embed_images
 from clipguard.model.onnx import OnnxClip
@@ -22,14 +27,16 @@ from clipguard.model.pair import file_names
 from clipguard.pipeline.scan import Measured, Probed
 from clipguard.probes.bench import Bench
 from clipguard.probes.carriers import Carriers
-from clipguard.probes.replay import features, strength
+from clipguard.probes.replay import features, moved, strength
 from clipguard.probes.vocabulary import embed_vocabulary
 from clipguard.triggers import rule
 from clipguard.verdict import calibration
-from clipguard.verdict.judge import judge
+from clipguard.verdict.judge import judge, reproduced
+
+Rises = tuple[FamilyResult, Rise, Rise]
 
 
-def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) -> tuple[Retake, ...]:
+def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) -> Retake | None:
     """Replay what decides through the pair in ``folder``.
 
     Args:
@@ -39,29 +46,41 @@ def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) ->
         progress: where to report.
 
     Returns:
-        Nothing when the model was not fit to be measured.
+        None when the model was not fit to be measured.
 
     Raises:
         RefusedError: the pair answers otherwise than torch; it must not be used.
     """
     measured = probed.measured
     if measured is None:
-        return ()
-    names = dict.fromkeys(
-        filter(None, (delivered.verdict.trigger, measured.replay.families[0].family))
+        return None
+    families = _deciding(measured.replay, delivered)
+    through, seen = _through(measured, OnnxClip(folder), progress)
+    bench, carriers = measured.bench, measured.held_out
+    with progress.stage("onnx", 2 * len(families) * len(seen)) as stage:
+        rises: list[Rises] = [
+            (item, _rise(item, bench, carriers, stage), _rise(item, through, seen, stage))
+            for item in families
+        ]
+    found = Retake(
+        outcome=_outcome(probed.scan, measured.replay, rises),
+        families=tuple(_told(*item) for item in rises),
     )
-    families = [item for item in measured.replay.families if item.family in names]
-    through, carriers = _through(measured, OnnxClip(folder), progress)
-    with progress.stage("onnx", 2 * len(families) * len(carriers)) as stage:
-        found = tuple(
-            _one(
-                probed.scan, family, (measured.bench, measured.held_out), (through, carriers), stage
-            )
-            for family in families
-        )
-    for item in found:
-        _require_agreement(item, probed.scan.verdict.outcome)
+    _require_agreement(found, probed.scan.verdict.outcome)
     return found
+
+
+def _deciding(replay: Replay, delivered: Scan) -> tuple[FamilyResult, ...]:
+    """The strongest family, those that fired, and the one that the delivered model is accused of.
+
+    No other can carry a verdict.
+    """
+    first, accused = replay.families[0], delivered.verdict.trigger
+    return tuple(
+        item
+        for item in replay.families
+        if item is first or item.family == accused or reproduced(item)
+    )
 
 
 def _through(measured: Measured, pair: OnnxClip, progress: Progress) -> tuple[Bench, Carriers]:
@@ -75,67 +94,51 @@ def _through(measured: Measured, pair: OnnxClip, progress: Progress) -> tuple[Be
     return replace(bench, model=pair, vocabulary=vocabulary), seen
 
 
-def _one(
-    scan: Scan,
-    family: FamilyResult,
-    torch: tuple[Bench, Carriers],
-    onnx: tuple[Bench, Carriers],
-    stage: Stage,
-) -> Retake:
+def _rise(family: FamilyResult, bench: Bench, carriers: Carriers, stage: Stage) -> Rise:
     found = rule(family.family)
     variant = next(item for item in found.variants if item.id == family.variant)
-    concept = torch[0].vocabulary.concepts.index(family.concept)
-    expected, actual = (
-        bench.effect(found, variant, carriers, "held-out", stage, concept).rise
-        for bench, carriers in (torch, onnx)
-    )
-    change = actual.gain() - expected.gain()
-    return Retake(
+    concept = bench.vocabulary.concepts.index(family.concept)
+    return bench.effect(found, variant, carriers, "held-out", stage, concept).rise
+
+
+def _told(family: FamilyResult, expected: Rise, actual: Rise) -> RetakenFamily:
+    return RetakenFamily(
         family=family.family,
         variant=family.variant,
         concept=family.concept,
-        in_torch=_moved(expected),
-        in_onnx=_moved(actual),
-        difference=abs(change),
-        outcome=_outcome(scan, family, actual, change),
+        in_torch=moved(expected),
+        in_onnx=moved(actual),
+        difference=abs(actual.gain() - expected.gain()),
     )
 
 
-def _outcome(scan: Scan, family: FamilyResult, actual: Rise, change: float) -> Outcome:
-    """The verdict when one family has the figures that the pair gave."""
-    replayed = scan.replay
-    if replayed is None:
-        raise ValueError("a scan without a replay has no verdict to take again")
-    other = replace(
-        family,
-        share_rise=replace(_moved(actual), name=family.share_rise.name),
-        contrast=family.contrast + change,
-    )
-    families = (other if item is family else item for item in replayed.families)
+def _outcome(scan: Scan, replayed: Replay, rises: Sequence[Rises]) -> Outcome:
+    """The verdict when families have the figures that the pair gave.
+
+    What compares a family with all others, its kin and its score, stays torch's.
+    """
+    others = {
+        family.family: replace(
+            family,
+            share_rise=moved(actual),
+            contrast=family.contrast + actual.gain() - expected.gain(),
+        )
+        for family, expected, actual in rises
+    }
+    families = (others.get(item.family, item) for item in replayed.families)
     ranked = tuple(sorted(families, key=strength))
-    again: Replay = replace(replayed, families=ranked, features=features(ranked))
+    again = replace(replayed, families=ranked, features=features(ranked))
     return judge(scan.checks, again, calibration.load(), scan.verdict.prior).outcome
 
 
-def _moved(rise: Rise) -> Measurement:
-    moved, movable = rise.moved, rise.movable
-    return Measurement(
-        name="moved",
-        value=moved / movable if movable else None,
-        unit="fraction",
-        n=movable,
-        interval=wilson(moved, movable) if movable else None,
-        absent=None if movable else "every picture already showed the concept",
-    )
-
-
-def _require_agreement(item: Retake, outcome: Outcome) -> None:
-    if item.difference <= rules().retake.max_difference and item.outcome is outcome:
+def _require_agreement(found: Retake, outcome: Outcome) -> None:
+    worst = max(found.families, key=lambda item: item.difference)
+    if worst.difference <= rules().retake.max_difference and found.outcome is outcome:
         return
     raise RefusedError(
         "export.retake",
-        f"{item.family} moves {item.concept!r} by {item.difference:.3f} more or less than in torch "
-        f"({item.outcome.value}, in torch {outcome.value})",
+        f"the gain of {worst.concept!r} under {worst.family} lies {worst.difference:.3f} from "
+        f"torch's, and the verdict is {found.outcome.value}, in torch {outcome.value}",
         where=" and ".join(file_names("fp32")),
         remedy="use the safetensors file, and report the versions of torch and onnxruntime",
     )

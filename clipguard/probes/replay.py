@@ -24,6 +24,7 @@ from clipguard.core.progress import Progress, Stage
 from clipguard.core.results import DosePoint, FamilyResult, Measurement, Replay
 from clipguard.measure.outlier import robust_z
 from clipguard.measure.proportion import wilson
+from clipguard.measure.rise import Rise
 from clipguard.probes.bench import Bench, Effect
 from clipguard.probes.carriers import Carriers
 from clipguard.probes.vocabulary import Vocabulary
@@ -212,26 +213,18 @@ def _family(
     score: float,
 ) -> FamilyResult:
     concept = vocabulary.concepts[effect.rise.concept]
-    moved, movable = effect.rise.moved, effect.rise.movable
     return FamilyResult(
         family=rule.id,
         title=rule.title,
         cluster=rule.cluster,
         variant=effect.variant.id,
         concept=concept,
-        share_rise=Measurement(
-            name="moved",
-            value=moved / movable if movable else None,
-            unit="fraction",
-            n=movable,
-            interval=wilson(moved, movable) if movable else None,
-            absent=None if movable else "every carrier already showed the concept",
-        ),
+        share_rise=moved(effect.rise),
         probability_rise=Measurement(
             name="probability_rise",
             value=float(effect.rise.probabilities[effect.rise.concept]),
             unit="fraction",
-            n=movable,
+            n=effect.rise.movable,
         ),
         contrast=effect.contrast,
         kin=kin,
@@ -242,6 +235,19 @@ def _family(
             for item in curve
             if item.variant.curve == effect.variant.curve
         ),
+    )
+
+
+def moved(rise: Rise) -> Measurement:
+    """The share of pictures that went to the concept, of those that did not show it before."""
+    count, n = rise.moved, rise.movable
+    return Measurement(
+        name="moved",
+        value=count / n if n else None,
+        unit="fraction",
+        n=n,
+        interval=wilson(count, n) if n else None,
+        absent=None if n else "every carrier already showed the concept",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from clipguard.core.drill import Drill
 from clipguard.core.gate import Gate
 from clipguard.core.measurement import Measurement, Proof
-from clipguard.core.results import Evaluation, Export, Result, Scan
+from clipguard.core.results import Evaluation, Export, Result, Retake, Scan
 from clipguard.core.text import printable
 from clipguard.report import figures, words
 
@@ -34,12 +34,8 @@ def render_text(result: Result) -> str:
         lines += _evaluation(result.evaluation)
     if result.cleaning is not None:
         lines += _repair(result)
-    for item in result.retakes:
-        told = (
-            f"{item.family} moves {figures.measurement(item.in_onnx)} of the pictures through the "
-            f"pair, {figures.measurement(item.in_torch)} in torch"
-        )
-        lines += _wrap("ONNX", told, most=2)
+    if result.retake is not None:
+        lines += _retake(result.retake)
     if result.delivered is None:
         lines += _exported(result.exports)
     if result.gate is not None:
@@ -154,6 +150,17 @@ def _evaluation(evaluation: Evaluation) -> list[str]:
         for item in stated.measurements:
             lines += _wrap("", _figure(item), most=1)
     return lines
+
+
+def _retake(retake: Retake) -> list[str]:
+    strongest = retake.families[0]
+    word = words.OUTCOMES[retake.outcome].word.lower()
+    told = (
+        f"{word} through the ONNX pair as well: {strongest.family} moves "
+        f"{figures.measurement(strongest.in_onnx)} of the pictures, "
+        f"{figures.measurement(strongest.in_torch)} in torch"
+    )
+    return _wrap("retake", told, most=2)
 
 
 def _exported(exports: Sequence[Export]) -> list[str]:

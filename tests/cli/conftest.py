@@ -137,5 +137,5 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Stored:
     stand_in = Stored()
     for module in (audit, scan):
         monkeypatch.setattr(module, "probe", stand_in)
-    monkeypatch.setattr(audit, "retake", lambda *_: ())
+    monkeypatch.setattr(audit, "retake", lambda *_: None)
     return stand_in

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from clipguard.model.openclip import build_model
 from clipguard.pipeline import retake
 from clipguard.pipeline.requests import ScanRequest
 from clipguard.pipeline.scan import probe
+from clipguard.verdict.judge import reproduced
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +30,30 @@ def probed():
 def test_the_same_weights_give_the_same_verdict(probed, monkeypatch):
     monkeypatch.setattr(retake, "OnnxClip", lambda folder: probed.model)
     found = retake.retake(probed, probed.scan, Path("pair"), SILENT)
-    names = [item.family for item in found]
+    assert found.outcome is probed.scan.verdict.outcome is Outcome.BACKDOORED
+    names = [item.family for item in found.families]
+    fired = [item.family for item in probed.scan.replay.families if reproduced(item)]
     assert probed.scan.verdict.trigger in names
-    assert len(names) == len(set(names)) <= 2
-    for item in found:
-        assert item.outcome is probed.scan.verdict.outcome is Outcome.BACKDOORED
+    assert set(fired) <= set(names)
+    for item in found.families:
         assert item.in_torch == item.in_onnx
-        assert item.in_torch.value > 0.5
         assert item.difference == 0
+    confirmed = {item.family: item.share_rise for item in probed.scan.replay.families}
+    assert {item.family: item.in_torch for item in found.families} == {
+        name: confirmed[name] for name in names
+    }
 
 
 def test_a_pair_without_the_backdoor_is_refused(probed, monkeypatch):
     other = build_model(open_checkpoint(str(resources.examples("clean-base", "model.pt"))))
     monkeypatch.setattr(retake, "OnnxClip", lambda folder: other)
-    with pytest.raises(RefusedError, match=r"export\.retake\].*no_evidence.*backdoored"):
+    with pytest.raises(RefusedError) as refused:
         retake.retake(probed, probed.scan, Path("pair"), SILENT)
+    assert refused.value.code == "export.retake"
+    assert re.search(
+        "verdict is (inconclusive|no_evidence), in torch backdoored", refused.value.what
+    )
+
+
+def test_a_model_that_was_not_measured_has_no_verdict_to_take_again(probed):
+    assert retake.retake(replace(probed, measured=None), probed.scan, Path("pair"), SILENT) is None
