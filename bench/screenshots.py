@@ -1,7 +1,6 @@
 """Photograph the first screen of a report for the documentation.
 
-Usage: python -m bench.screenshots RESULT.json, where RESULT.json is what an audit wrote:
-``clipguard audit bench/examples/backdoored/model.pt --steps 60 --learning-rate 3e-4 -o audit``.
+Usage: clipguard demo && python -m bench.screenshots clipguard-demo/backdoored/result.json
 
 Writes docs/images/report-1280.png and report-375.png. Needs what tests/report/browser.sh fetches.
 """

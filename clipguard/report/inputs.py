@@ -20,9 +20,12 @@ class Data:
 
 def files(result: Result) -> tuple[tuple[str, str], ...]:
     """Name and SHA-256 of the models that the result judges, the delivered one first."""
-    judged = (result.delivered, result.repaired, result.evaluation)
-    found = (item.subject.artifact for item in judged if item is not None)
-    return tuple(dict.fromkeys((item.name, item.sha256) for item in found))
+    judged = {"": result.delivered or result.evaluation, " (repaired)": result.repaired}
+    return tuple(
+        (f"{item.subject.artifact.name}{role}", item.subject.artifact.sha256)
+        for role, item in judged.items()
+        if item is not None
+    )
 
 
 def data(result: Result) -> tuple[Data, ...]:
