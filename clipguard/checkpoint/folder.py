@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Set
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +29,7 @@ _HF_WEIGHTS = (
     "model.safetensors", "model.safetensors.index.json",
     "pytorch_model.bin", "pytorch_model.bin.index.json",
 )  # fmt: skip
-_ENDINGS = frozenset({".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl", ".tar", ".jit"})
+ENDINGS = frozenset({".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl", ".tar", ".jit"})
 _SHOWN = 6
 _MOST_SHARDS = 1_000
 
@@ -84,13 +85,9 @@ def _enumerated(names: list[str]) -> str:
 def _weights_in(folder: Path) -> tuple[Path, list[str]]:
     """The model's file, and other files in the folder that look like models."""
     names = _list(folder)
-    known = (*_OPEN_CLIP_WEIGHTS, *_HF_WEIGHTS)
-    if OPEN_CLIP_CONFIG not in names and HF_CONFIG in names:
-        known = (*_HF_WEIGHTS, *_OPEN_CLIP_WEIGHTS)
-    others = sorted(name for name in names if Path(name).suffix.lower() in _ENDINGS)
-    models = [name for name in known if name in names][:1] or others
+    models = models_among(names)
     if len(models) == 1:
-        return folder / models[0], _strangers(models[0], others)
+        return folder / models[0], _strangers(models[0], names)
     where = printable(str(folder))
     if not models:
         raise InputError(
@@ -107,11 +104,30 @@ def _weights_in(folder: Path) -> tuple[Path, list[str]]:
     )
 
 
-def _strangers(chosen: str, others: list[str]) -> list[str]:
+def models_among(names: Set[str]) -> list[str]:
+    """The file that loaders look for first; without one, all that end as models do."""
+    known = (*_OPEN_CLIP_WEIGHTS, *_HF_WEIGHTS)
+    if OPEN_CLIP_CONFIG not in names and HF_CONFIG in names:
+        known = (*_HF_WEIGHTS, *_OPEN_CLIP_WEIGHTS)
+    return [name for name in known if name in names][:1] or _ending_as_models(names)
+
+
+def shards_of(index: str, names: Collection[str]) -> list[str]:
+    """The files that may be parts of a sharded model; none unless ``index`` is one."""
+    if not index.endswith(".index.json"):
+        return []
+    stem = index.split(".")[0]
+    return [name for name in _ending_as_models(names) if name.startswith(f"{stem}-")]
+
+
+def _strangers(chosen: str, names: Collection[str]) -> list[str]:
     """Model files that are neither the chosen one nor shards of it."""
-    stem = chosen.split(".")[0]
-    sharded = chosen.endswith(".index.json")
-    return [n for n in others if n != chosen and not (sharded and n.startswith(f"{stem}-"))]
+    own = {chosen, *shards_of(chosen, names)}
+    return [name for name in _ending_as_models(names) if name not in own]
+
+
+def _ending_as_models(names: Collection[str]) -> list[str]:
+    return sorted(name for name in names if Path(name).suffix.lower() in ENDINGS)
 
 
 def _list(folder: Path) -> set[str]:

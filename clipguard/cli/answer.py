@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from clipguard.cli import console, reports, sources
+from clipguard.cli import console, registries, reports, sources
 from clipguard.cli.failures import BugError, explained
 from clipguard.cli.reports import Report
 from clipguard.core import atomic, ranks
@@ -20,6 +20,7 @@ from clipguard.core.progress import Progress
 from clipguard.core.results import Result
 from clipguard.pairs.spec import expand, parse_files
 from clipguard.pipeline.requests import ModelRequest
+from clipguard.registry import resolved
 
 Request = TypeVar("Request", bound=ModelRequest)
 Write = Callable[[bytes], None]
@@ -60,21 +61,25 @@ def give(
             progress.say(f"settings come from {name} where the command line leaves them open")
         _require_inputs(request)
         _require_device(request.device)
-        result = run(asked, progress)
+        with resolved(asked.model, online=asked.online, progress=progress) as found:
+            request = asked = replace(asked, model=found.path, origin=found.origin)
+            result = run(asked, progress)
     except Exception as error:
         told = explained(error)
         if not told.code.startswith("output."):
             with suppress(ClipguardError):  # the first error is the one to tell
-                _deliver(_failed(ctx.info_name or "", request, told), write, wanted)
+                _deliver(ctx, _failed(ctx.info_name or "", request, told), write, wanted)
         if told is error:
             raise
         raise told from error
-    _deliver(result, write, wanted)
+    _deliver(ctx, result, write, wanted)
     return result
 
 
-def _deliver(result: Result, write: Write | None, wanted: Sequence[Report]) -> None:
-    """JSON, reports, and annotations where a runner of GitHub Actions listens."""
+def _deliver(
+    ctx: click.Context, result: Result, write: Write | None, wanted: Sequence[Report]
+) -> None:
+    """JSON, reports, annotations where a runner of GitHub Actions listens, and a registry."""
     if not ranks.is_main():
         return
     if write is not None:
@@ -87,6 +92,7 @@ def _deliver(result: Result, write: Write | None, wanted: Sequence[Report]) -> N
 
         for line in commands(result):
             console.command(line)
+    registries.log(ctx, result)
 
 
 def summarise(ctx: click.Context, result: Result) -> None:

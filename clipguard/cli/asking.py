@@ -13,6 +13,7 @@ import click
 from clipguard.cli import sources
 from clipguard.cli.gating import rules_of
 from clipguard.core.errors import UsageError
+from clipguard.core.origin import is_uri
 from clipguard.core.results import Scalar
 from clipguard.core.text import printable
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, left, parse_files, parse_synthetic
@@ -30,7 +31,10 @@ Request = TypeVar("Request", bound=ModelRequest)
 Value = TypeVar("Value")
 
 # Where the answer goes, and in how many attempts it was computed, changes nothing.
-_NOT_RECORDED = frozenset({"output", "html", "as_json", "report", "resume", "save_every"})
+_NOT_RECORDED = frozenset(
+    {"output", "html", "as_json", "report", "resume", "save_every"}
+    | {"online", "log_to", "alias_if_passed"}
+)
 
 
 def scan_request(ctx: click.Context) -> ScanRequest:
@@ -162,6 +166,8 @@ def _plain(name: str, value: Any) -> Scalar:
         return ",".join(sorted(str(_plain(name, item)) for item in value))
     if isinstance(value, SyntheticSpec | FileSpec):
         return str(value)
+    if name == "model" and is_uri(str(value)):
+        return printable(str(value))
     if value is not None and (
         name in {"model", "arch", "trigger", "triggers"} or isinstance(value, Path)
     ):

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from clipguard.cli import options, reports
+from clipguard.cli import options, registries, reports
 
 
 @click.command("audit")
 @options.model
 @options.output("clipguard-audit")
 @reports.option
+@registries.option
 @options.cleaning
 @options.probing
 @options.gating
@@ -44,6 +45,7 @@ def command(
 
         return audit(request, progress)
 
+    registries.require(ctx)
     if report:
         answer.require_places(ctx, [output], report)
     result = answer.give(ctx, audit_request, run, console.emit if as_json else None, report)

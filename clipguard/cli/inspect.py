@@ -11,10 +11,12 @@ from clipguard.cli import console, options
 from clipguard.cli.failures import line
 from clipguard.core.errors import ClipguardError, UsageError
 from clipguard.core.exits import Exit, worst
+from clipguard.core.origin import came_from
 from clipguard.core.text import printable
 
 if TYPE_CHECKING:
     from clipguard.checkpoint.types import Candidate, Checkpoint
+    from clipguard.core.origin import Origin
 
 
 @click.command("inspect")
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "as_json", is_flag=True, help="Answer as JSON, every tensor included; for one MODEL."
 )
+@options.online
 @options.speaking
-def command(models: tuple[str, ...], arch: str | None, as_json: bool) -> int:
+def command(models: tuple[str, ...], arch: str | None, as_json: bool, online: bool) -> int:
     """Tell what checkpoints hold.
 
     Says which format, names and architecture were recognised and why. Nothing in a file is
@@ -32,7 +35,7 @@ def command(models: tuple[str, ...], arch: str | None, as_json: bool) -> int:
     outweighs what could not be read.
     """
     if len(models) == 1:
-        _one(models[0], arch, as_json)
+        _one(models[0], arch, as_json, online)
         return Exit.PASS
     if as_json:
         raise UsageError(
@@ -41,25 +44,29 @@ def command(models: tuple[str, ...], arch: str | None, as_json: bool) -> int:
             where="clipguard inspect",
             remedy="give one MODEL",
         )
-    return worst([_next(model, arch) for model in models])
+    return worst([_next(model, arch, online) for model in models])
 
 
-def _one(model: str, arch: str | None, as_json: bool) -> None:
+def _one(model: str, arch: str | None, as_json: bool, online: bool) -> None:
     from clipguard.checkpoint import open_checkpoint
+    from clipguard.core.progress import SILENT
+    from clipguard.registry import resolved
 
     try:
-        checkpoint = open_checkpoint(model, arch=arch)
+        with resolved(model, online=online, progress=SILENT) as found:
+            checkpoint = open_checkpoint(found.path, arch=arch)
     except ClipguardError as error:
         if as_json:
             click.echo(_dump(_failure(error)))
         raise
-    click.echo(_dump(_table(checkpoint)) if as_json else _text(checkpoint))
+    origin = found.origin
+    click.echo(_dump(_table(checkpoint, origin)) if as_json else _text(checkpoint, origin))
 
 
-def _next(model: str, arch: str | None) -> Exit:
+def _next(model: str, arch: str | None, online: bool) -> Exit:
     """One of several: what is wrong with it does not keep the others from being read."""
     try:
-        _one(model, arch, as_json=False)
+        _one(model, arch, False, online)
     except ClipguardError as error:
         console.tell(line(error))
         return error.exit
@@ -82,13 +89,14 @@ def _failure(error: ClipguardError) -> dict[str, Any]:
     }
 
 
-def _table(checkpoint: Checkpoint) -> dict[str, Any]:
+def _table(checkpoint: Checkpoint, origin: Origin | None) -> dict[str, Any]:
     from msgspec import to_builtins
 
     return {
         "recognised": True,
         "exit_code": 0,
         "artifact": to_builtins(checkpoint.artifact),
+        "origin": to_builtins(origin),
         "format": checkpoint.format,
         "layout": checkpoint.layout,
         "dtype": checkpoint.dtype,
@@ -104,12 +112,13 @@ def _table(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _text(checkpoint: Checkpoint) -> str:
+def _text(checkpoint: Checkpoint, origin: Origin | None) -> str:
     artifact, first = checkpoint.artifact, checkpoint.candidates[0]
     tensors = len(checkpoint.tensors.infos())
     rows = [
         ("file", f"{artifact.name}, {artifact.size_bytes:,} bytes"),
         ("sha256", artifact.sha256),
+        *([("origin", came_from(origin))] if origin else []),
         ("format", checkpoint.format),
         ("names", checkpoint.layout),
         ("weights", f"{tensors} tensors, {_parameters(checkpoint):,} values, {checkpoint.dtype}"),

@@ -77,7 +77,14 @@ speaking = _stacked(
 
 PATH = click.Path(path_type=Path)
 
-model = click.argument("model", required=False, envvar="CLIPGUARD_MODEL")
+online = click.option(
+    "--online",
+    is_flag=True,
+    help="Let a registry be asked: the Hugging Face Hub for hf://ORG/NAME@COMMIT, MLflow for "
+    "models:/NAME/VERSION. Without it nothing leaves this machine.",
+)
+
+model = _stacked(click.argument("model", required=False, envvar="CLIPGUARD_MODEL"), online)
 
 architecture = click.option(
     "--arch",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from clipguard.cli import console, options, reports
+from clipguard.cli import console, options, registries, reports
 
 
 @click.command("scan")
@@ -23,6 +23,7 @@ from clipguard.cli import console, options, reports
     "--html", type=options.PATH, metavar="FILE", help="Write the report for people as well."
 )
 @reports.option
+@registries.option
 @options.probing
 @options.gating
 @options.running
@@ -52,6 +53,7 @@ def command(
 
         return scan(request, progress)
 
+    registries.require(ctx)
     if html:
         report = (*report, reports.Report("html", html))
     if output:

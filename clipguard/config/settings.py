@@ -18,6 +18,7 @@ from typing import Any
 from clipguard.config import toml
 from clipguard.config.policy import Ignore, read_ignores
 from clipguard.core.errors import ConfigError
+from clipguard.core.origin import is_uri
 from clipguard.core.today import today
 
 FILE = "clipguard.toml"
@@ -37,7 +38,8 @@ POLICY: Mapping[str, str] = {**_GATE, **_COST}
 """Key -> kind of value of the table ``[policy]``; other tables do not hold them."""
 
 _SCAN = {
-    "model": "path",
+    "model": "path or URI",
+    "online": "true or false",
     "arch": "name or path",
     "labels": "path",
     "images": "path",
@@ -69,13 +71,13 @@ _CLEAN = {
     **_COST,
 }
 _EVALUATE = {
-    **{key: _SCAN[key] for key in ("model", "arch", "labels", "seed", "device")},
+    **{key: _SCAN[key] for key in ("model", "online", "arch", "labels", "seed", "device")},
     "trigger": "name or path",
     "variant": "name",
     "target": "name",
 }
 _EXPORT = {
-    **{key: _SCAN[key] for key in ("model", "arch", "seed", "device")},
+    **{key: _SCAN[key] for key in ("model", "online", "arch", "seed", "device")},
     "output": "path",
     "precision": "list of names",
     "layout": "name",
@@ -106,6 +108,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "path": (str,),
     "name": (str,),
     "name or path": (str,),
+    "path or URI": (str,),
     "source": (str,),
     "time": (str,),
     "integer": (int,),
@@ -226,7 +229,9 @@ def _wrong(path: Path, key: str, kind: str) -> ConfigError:
 
 
 def _resolved(value: Any, kind: str, folder: Path) -> Any:
-    if kind in {"path", "source"}:
+    if kind == "path or URI" and is_uri(value):
+        return value
+    if kind in {"path", "path or URI", "source"}:
         return str(folder / value)
     if kind == "name or path" and value.endswith((".json", ".toml")):
         return str(folder / value)

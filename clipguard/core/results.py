@@ -19,9 +19,10 @@ from clipguard.core.measurement import Proof as Proof
 from clipguard.core.measurement import Retake as Retake
 from clipguard.core.measurement import RetakenFamily as RetakenFamily
 from clipguard.core.measurement import StatedAttack as StatedAttack
+from clipguard.core.origin import Origin as Origin
 from clipguard.core.outcome import Outcome as Outcome
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Scalar = str | int | float | bool | None
 
@@ -367,7 +368,7 @@ class Result:
     scan works on it; ``retake`` tells that the verdict holds for the written ONNX pair as well;
     ``findings`` are filled when the file itself is hostile and was not read.
     ``gate`` tells how the policy led to the exit code. ``settings`` are the effective ones,
-    ``origins`` where each came from.
+    ``origins`` where each came from. ``origin`` is there when a registry handed the file out.
     """
 
     schema_version: str
@@ -389,3 +390,4 @@ class Result:
     gate: Gate | None = None
     findings: tuple[Finding, ...] = ()
     error: Failure | None = None
+    origin: Origin | None = None

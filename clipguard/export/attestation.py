@@ -56,6 +56,7 @@ def predicate(result: Result) -> dict[str, Any]:
         "exit_code": result.exit_code,
         "complete": result.complete,
         "settings": result.settings,
+        "origin": result.origin,
         "delivered": _scanned(result.delivered),
         "repaired": _scanned(result.repaired),
         "cleaning": _cleaned(result),

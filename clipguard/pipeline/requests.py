@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from clipguard.cleaning.options import Precision
 from clipguard.config.policy import Policy
-from clipguard.core.results import Scalar
+from clipguard.core.results import Origin, Scalar
 from clipguard.model.pair import Form
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, expand
 
@@ -21,7 +21,8 @@ class ModelRequest:
     """What every request about one model holds.
 
     Args:
-        model: checkpoint file or folder.
+        model: checkpoint file or folder; on the command line also the URI of one in a registry.
+        online: a registry may be asked; origin: where it handed the model out.
         arch: open_clip architecture name or path of a JSON configuration; None: recognise it.
         labels: file with one concept per line; None: open_clip's ImageNet class names.
         exit_zero: report, but never gate.
@@ -31,6 +32,8 @@ class ModelRequest:
     """
 
     model: str
+    online: bool = False
+    origin: Origin | None = None
     arch: str | None = None
     labels: Path | None = None
     exit_zero: bool = False

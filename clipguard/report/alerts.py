@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clipguard.core.gate import Charge, Suppressed
+from clipguard.core.origin import came_from
 from clipguard.core.results import Check, CheckState, Finding, Outcome, Result, Scan, Severity
 from clipguard.report import words
 from clipguard.verdict import policy
@@ -122,6 +123,8 @@ def gaps(result: Result) -> tuple[Gap, ...]:
     if result.error is not None and result.error.code not in refused:
         remedy = f"; {result.error.remedy}" if result.error.remedy else ""
         found.append(Gap(result.error.code, "error", f"{result.error.message}{remedy}"))
+    if result.origin is not None and not result.origin.pinned:
+        found.append(Gap("registry.unpinned", "note", f"{came_from(result.origin)}; name it so"))
     for scan in (result.delivered, result.repaired):
         found += _unseen(scan) if scan is not None else ()
     if result.evaluation is not None:

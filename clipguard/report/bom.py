@@ -15,6 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from clipguard.core.measurement import Measurement
+from clipguard.core.origin import came_from
 from clipguard.core.results import Artifact, Cleaning, Evaluation, Export, Result, Scan, Subject
 from clipguard.core.text import printable
 from clipguard.report import alerts, figures, words
@@ -55,6 +56,8 @@ def _metadata(result: Result) -> dict[str, Any]:
         "exit_code": result.exit_code,
         "complete": result.complete,
     }
+    if result.origin is not None:
+        facts["origin"] = came_from(result.origin)
     if result.gate is not None:
         facts["judged"] = result.gate.subject
         facts["accepted"] = [words.suppressed(item) for item in result.gate.suppressed]

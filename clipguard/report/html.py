@@ -16,6 +16,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from clipguard.core import resources, schema
+from clipguard.core.origin import came_from
 from clipguard.core.results import Result
 from clipguard.core.text import printable
 from clipguard.report import figures, inputs, words
@@ -94,6 +95,7 @@ def _environment() -> Environment:
         commands=_commands,
     )
     environment.globals.update(
+        came_from=came_from,
         heading=words.heading,
         verdict=words.verdict,
         lead=words.lead,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from clipguard.core.drill import Drill
 from clipguard.core.gate import Gate
 from clipguard.core.measurement import Measurement, Proof
+from clipguard.core.origin import came_from
 from clipguard.core.results import Evaluation, Export, Result, Retake, Scan
 from clipguard.core.text import printable
 from clipguard.report import figures, words
@@ -24,6 +25,8 @@ def render_text(result: Result) -> str:
     word = words.verdict(result).word.upper()
     lines = [f"{word}  {printable(words.subject_name(result), 80)}"]
     lines += _wrap(None, words.lead(result), most=3)
+    if result.origin is not None:
+        lines += _wrap("from", came_from(result.origin), most=2)
     for finding in result.findings[:_REASONS]:
         lines += _wrap("finding", f"{finding.severity.value}: {finding.what}", most=2)
     if result.drill is not None:

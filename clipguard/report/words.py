@@ -267,8 +267,10 @@ def _sentence(text: str) -> str:
 
 def command_line(result: Result) -> str:
     """The command that gives this result again: every setting that is not the default."""
-    model = result.settings.get("model") or subject_name(result)
+    origin = result.origin
+    model = origin.uri if origin else result.settings.get("model") or subject_name(result)
     parts = ["clipguard", result.command, shlex.quote(str(model))]
+    parts += ["--online"] if origin else []
     for name, value in sorted(result.settings.items()):
         if name == "model" or value is None or value is False:
             continue
