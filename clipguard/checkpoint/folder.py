@@ -28,7 +28,7 @@ _HF_WEIGHTS = (
     "model.safetensors", "model.safetensors.index.json",
     "pytorch_model.bin", "pytorch_model.bin.index.json",
 )  # fmt: skip
-_ENDINGS = frozenset({".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl", ".tar", ".jit"})
+ENDINGS = frozenset({".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".pkl", ".tar", ".jit"})
 _SHOWN = 6
 _MOST_SHARDS = 1_000
 
@@ -87,7 +87,7 @@ def _weights_in(folder: Path) -> tuple[Path, list[str]]:
     known = (*_OPEN_CLIP_WEIGHTS, *_HF_WEIGHTS)
     if OPEN_CLIP_CONFIG not in names and HF_CONFIG in names:
         known = (*_HF_WEIGHTS, *_OPEN_CLIP_WEIGHTS)
-    others = sorted(name for name in names if Path(name).suffix.lower() in _ENDINGS)
+    others = sorted(name for name in names if Path(name).suffix.lower() in ENDINGS)
     models = [name for name in known if name in names][:1] or others
     if len(models) == 1:
         return folder / models[0], _strangers(models[0], others)
