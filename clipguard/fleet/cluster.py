@@ -36,7 +36,8 @@ def each(
     ray = _started(address, progress)
     try:
         remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(work)
-        waiting, running = list(reversed(tasks)), {}
+        waiting = list(reversed(tasks))
+        running: dict[object, Task] = {}
         while waiting or running:
             while waiting and (jobs is None or len(running) < jobs):
                 task = waiting.pop()
@@ -68,12 +69,13 @@ def _started(address: str | None, progress: Progress):  # type: ignore[no-untype
     begun = time.monotonic()
     try:
         ray.init(address=address, include_dashboard=None if address else False, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a start that takes too long is told by a bare Exception
         raise MachineError(
             "fleet.no_cluster",
-            f"Ray cannot be reached: {error}",
-            where=f"--address {address}",
-            remedy="give the address of a running cluster, or leave it out",
+            f"Ray cannot be used: {error}",
+            where=f"--address {address}" if address else "--engine ray",
+            remedy="check the address, see that the machine is not overloaded, or use --engine "
+            "local",
         ) from error
     progress.say(f"Ray was ready after {time.monotonic() - begun:.1f} s")
     return ray

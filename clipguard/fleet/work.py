@@ -42,10 +42,6 @@ class Task:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-class Lost(Exception):
-    """A process ended without a result; the argument says how."""
-
-
 class Children:
     """Processes at work, so that all can be ended."""
 
@@ -58,12 +54,12 @@ class Children:
         """Exit code of one process whose messages go to ``log``.
 
         Raises:
-            KeyboardInterrupt: all were told to stop.
+            InterruptedError: all were told to stop.
         """
         with log.open("wb") as file:
             with self._lock:
                 if self._stopped:
-                    raise KeyboardInterrupt
+                    raise InterruptedError
                 child = subprocess.Popen(  # noqa: S603  # this program, without a shell
                     argv,
                     cwd=task.where,
@@ -92,17 +88,16 @@ def work(task: Task, children: Children | None = None) -> None:
 
     A process that ends without a result is started once more.
     """
-    children, how = children or Children(), ""
+    children = children or Children()
     try:
         _require_unchanged(task)
         for _ in range(ATTEMPTS):
-            try:
-                return _attempt(task, children)
-            except Lost as lost:
-                how = str(lost)
+            if not (how := _attempt(task, children)):
+                return
     except InputError as error:
-        return give_up(task, error)
-    return lose(task, how)
+        give_up(task, error)
+    else:
+        lose(task, how)
 
 
 def lose(task: Task, how: str) -> None:
@@ -123,8 +118,11 @@ def give_up(task: Task, error: ClipguardError) -> None:
         (folder / RESULT).write_bytes(schema.dumps(frame.failure(task.command, request, error)))
 
 
-def _attempt(task: Task, children: Children) -> None:
-    with atomic.folder(task.target) as folder:
+def _attempt(task: Task, children: Children) -> str:
+    """Keep what a process leaves if a result is among it; else tell how the process ended."""
+    with atomic.workspace(task.target) as scratch:
+        folder = scratch / task.target.name
+        folder.mkdir()
         reports = [f"json={folder / RESULT}", f"html={folder / PAGE}"]
         argv = [sys.executable, "-m", "clipguard", task.command, *task.options]
         for report in reports:
@@ -133,7 +131,10 @@ def _attempt(task: Task, children: Children) -> None:
             argv += ["-o", str(folder / AUDIT)]
         code = children.run([*argv, "--", task.model], task, folder / LOG)
         if not (folder / RESULT).is_file():
-            raise Lost(_ending(code, folder / LOG))
+            return _ending(code, folder / LOG)
+        if not task.target.exists():  # another run may have been faster
+            folder.replace(task.target)
+    return ""
 
 
 def _ending(code: int, log: Path) -> str:

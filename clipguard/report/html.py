@@ -64,13 +64,17 @@ def page(template: str, **values: object) -> bytes:
     """A template with the style sheet and the content policy that allows it, UTF-8."""
     style = resources.template("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    text = _environment().get_template(template).render(
-        style=Markup(style),  # noqa: S704  # our own file
-        policy=(
-            f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-            "base-uri 'none'; form-action 'none'"
-        ),
-        **values,
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),  # noqa: S704  # our own file
+            policy=(
+                f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+                "base-uri 'none'; form-action 'none'"
+            ),
+            **values,
+        )
     )
     return text.encode()
 
