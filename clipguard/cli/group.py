@@ -40,6 +40,9 @@ COMMANDS: Mapping[str, Entry] = {
         "clipguard.cli.drill:command",
         "Plant known backdoors and see whether the scan finds them.",
     ),
+    "fleet": Entry(
+        "clipguard.cli.fleet:command", "Scan or audit many checkpoints, resumably, into one table."
+    ),
     "demo": Entry("clipguard.cli.demo:command", "Audit a clean and a backdoored example."),
     "inspect": Entry("clipguard.cli.inspect:command", "Tell what checkpoints hold."),
     "synth": Entry("clipguard.cli.synth:command", "Draw image-text pairs."),

@@ -26,7 +26,7 @@ class Exit(IntEnum):
 def worst(codes: Iterable[Exit]) -> Exit:
     """The code of a command about several models: a finding outweighs what could not be decided."""
     given = set(codes)
-    order = (Exit.FINDING, Exit.INCONCLUSIVE, Exit.ERROR)
+    order = (Exit.FINDING, Exit.INCONCLUSIVE, Exit.ERROR, Exit.BUG)
     return next((code for code in order if code in given), Exit.PASS)
 
 

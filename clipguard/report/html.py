@@ -46,17 +46,10 @@ def render_html(result: Result) -> bytes:
 
 
 def _page(result: Result) -> bytes:
-    style = resources.template("report.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     embedded = schema.dumps(without_pictures(result))
-    page = _environment().get_template("report.html.j2")
-    text = page.render(
+    return page(
+        "report.html.j2",
         result=result,
-        style=Markup(style),  # noqa: S704  # our own file
-        policy=(
-            f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-            "base-uri 'none'; form-action 'none'"
-        ),
         files=inputs.files(result),
         inputs=inputs.data(result),
         delivered=result.delivered and scan_view(result.delivered, "delivered"),
@@ -65,6 +58,24 @@ def _page(result: Result) -> bytes:
         repair=result.cleaning and repair_view(result.cleaning),
         embedded=Markup(base64.b64encode(embedded).decode()),  # noqa: S704  # letters of base64
         embedded_sha256=hashlib.sha256(embedded).hexdigest(),
+    )
+
+
+def page(template: str, **values: object) -> bytes:
+    """A template with the style sheet and the content policy that allows it, UTF-8."""
+    style = resources.template("report.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),  # noqa: S704  # our own file
+            policy=(
+                f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+                "base-uri 'none'; form-action 'none'"
+            ),
+            **values,
+        )
     )
     return text.encode()
 

@@ -55,10 +55,14 @@ class Case:
 
 def render_junit(result: Result) -> bytes:
     """One suite for each part of the run, its cases in the order of the result."""
-    found = list(cases(result))
+    return document(f"clipguard {result.command} {words.subject_name(result)}", cases(result))
+
+
+def document(name: str, cases: Iterable[Case]) -> bytes:
+    """These cases as one file, by suite."""
+    found = list(cases)
     total = Counter(case.state for case in found)
-    name = printable(f"clipguard {result.command} {words.subject_name(result)}")
-    root = ElementTree.Element("testsuites", {"name": name, **_counts(found, total)})
+    root = ElementTree.Element("testsuites", {"name": printable(name), **_counts(found, total)})
     for name in dict.fromkeys(case.suite for case in found):
         members = [case for case in found if case.suite == name]
         states = Counter(case.state for case in members)
