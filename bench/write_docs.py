@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -32,16 +33,26 @@ _HELP_IN_README = re.compile(r"(```text\n\$ clipguard --help\n).*?(```)", re.DOT
 
 
 def help_text(command: str = "") -> str:
-    """What ``clipguard [COMMAND] --help`` prints on a terminal of :data:`WIDTH` columns."""
+    """What ``clipguard [COMMAND [COMMAND]] --help`` prints in :data:`WIDTH` columns."""
     settings_of_click = {**group.context_settings, "terminal_width": WIDTH}
-    with click.Context(group, info_name="clipguard", **settings_of_click) as top:
-        if not command:
-            return group.get_help(top)
-        found = group.get_command(top, command)
-        if found is None:
-            raise KeyError(command)
-        with click.Context(found, parent=top, info_name=command) as ctx:
-            return found.get_help(ctx)
+    found: click.Command = group
+    ctx = click.Context(group, info_name="clipguard", **settings_of_click)
+    for name in command.split():
+        _, inner, _ = cast(click.Group, found).resolve_command(ctx, [name])
+        found = cast(click.Command, inner)
+        ctx = click.Context(found, parent=ctx, info_name=name)
+    with ctx:
+        return found.get_help(ctx)
+
+
+def command_names() -> list[str]:
+    """Every command, those of a group behind the group."""
+    names = []
+    for name in COMMANDS:
+        found = group.get_command(click.Context(group), name)
+        inner = found.commands if isinstance(found, click.Group) else {}
+        names += [name, *(f"{name} {item}" for item in inner)]
+    return names
 
 
 def exit_codes() -> str:
@@ -89,7 +100,7 @@ def exit_codes() -> str:
 def commands() -> str:
     """``docs/cli.md``."""
     parts = ["# Commands", "", "```text", help_text().rstrip(), "```"]
-    for name in COMMANDS:
+    for name in command_names():
         parts += ["", f"## clipguard {name}", "", "```text", help_text(name).rstrip(), "```"]
     return "\n".join([*parts, ""])
 

@@ -26,7 +26,9 @@ class Passing(click.Command):
         return super().parse_args(ctx, args[:end])
 
 
-plan_file = click.argument("plan", metavar="PLAN", type=options.PATH, required=False, default=PLAN)
+plan_file = click.argument(
+    "plan", metavar="[PLAN]", type=options.PATH, required=False, default=PLAN
+)
 output = click.option(
     "-o",
     "--output",
