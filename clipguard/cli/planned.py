@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast, Any
+from typing import Any, cast
 
 import click
 from click.core import ParameterSource
