@@ -54,9 +54,9 @@ def _wait(process: subprocess.Popen[bytes], uri: str, log: Path) -> None:
     end = time.monotonic() + SLOWEST_START
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{uri}/health", timeout=5):
+            with urllib.request.urlopen(f"{uri}/health", timeout=5):  # noqa: S310 - loopback
                 return
-        except OSError:
+        except OSError:  # noqa: PERF203 - until it is up
             time.sleep(0.5)
     pytest.fail(f"no server: {log.read_text()[-2000:]}")
 
