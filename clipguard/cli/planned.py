@@ -52,7 +52,7 @@ def _request(command: str, options: Sequence[str]) -> ScanRequest:
             remedy="write scan or audit behind --, and its options behind that",
         )
     with click.Context(group, info_name="clipguard", obj={}, **group.context_settings) as top:
-        _, found, _ = group.resolve_command(top, [command])
+        found = group.get_command(top, command) or group
         with found.make_context(command, [*options, "--", _ANY], parent=top) as ctx:
             for name in _OURS:
                 if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
