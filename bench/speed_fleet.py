@@ -129,7 +129,7 @@ def main() -> None:
             write(folder)
         spent = single(alone, options)
         rows = [["xargs -P 2", f"{spent:.1f}"], *fleet(models, given.engine, options, Path(name))]
-    figures = {title: value for title, value in rows}
+    figures = dict(rows)
     ratio = (float(figures["fleet"]) - float(figures["start of Ray"])) / spent
     rows.append(["ratio without the start of Ray", f"{ratio:.3f}"])
     for title, value in rows:
