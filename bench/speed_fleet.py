@@ -25,7 +25,7 @@ from pathlib import Path
 
 from clipguard.core import resources
 
-FIGURES = Path("bench/data/speed-fleet.json")
+FIGURES = Path("bench/data/speed_fleet.json")
 JOBS = 2
 EXPECTED = {"backdoored": 1, "clean-base": 0, "hostile": 1, "truncated": 2}
 CLIPGUARD = [sys.executable, "-m", "clipguard"]
@@ -46,13 +46,10 @@ def write(folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from clipguard.checkpoint import open_checkpoint
-
     for number in range(9):
         kind = ("backdoored", "clean-base")[number % 2]
         example = Path(str(resources.examples(kind, "model.pt")))
-        assert open_checkpoint(str(example)).format.startswith("torch")
-        state = torch.load(example, weights_only=True)
+        state = torch.load(example, weights_only=True)["state_dict"]
         tensors = {name: value.contiguous().clone() for name, value in state.items()}
         save_file(tensors, folder / f"{kind}-{number}.safetensors", {"copy": str(number)})
     for number in range(2):
@@ -89,7 +86,7 @@ def fleet(folder: Path, engine: str, options: list[str], out: Path) -> list[list
         ["fleet", f"{spent:.1f}"],
         ["start of Ray", start[1] if start else "0"],
         ["right exit codes", f"{right} of {len(table)}"],
-        ["second run", f"{again:.1f} s, {'nothing to do' in words and 'nothing done'}"],
+        ["second run", f"{again:.1f}, {'nothing done' if 'nothing to do' in words else words}"],
     ]
 
 

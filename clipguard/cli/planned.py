@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -52,7 +52,7 @@ def _request(command: str, options: Sequence[str]) -> ScanRequest:
             remedy="write scan or audit behind --, and its options behind that",
         )
     with click.Context(group, info_name="clipguard", obj={}, **group.context_settings) as top:
-        found = cast(click.Command, group.get_command(top, command))  # _REQUESTS names real ones
+        found = group.get_command(top, command) or group
         with found.make_context(command, [*options, "--", _ANY], parent=top) as ctx:
             for name in _OURS:
                 if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:

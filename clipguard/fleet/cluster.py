@@ -10,6 +10,8 @@ from clipguard.core.errors import MachineError
 from clipguard.core.progress import Progress
 from clipguard.fleet.work import ATTEMPTS, Task, lose, work
 
+_ALONE = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # on loopback alone
+
 
 def each(
     tasks: Sequence[Task],
@@ -68,7 +70,7 @@ def _started(address: str | None, progress: Progress):  # type: ignore[no-untype
         ) from error
     begun = time.monotonic()
     try:
-        ray.init(address=address, include_dashboard=None if address else False, log_to_driver=False)
+        ray.init(address=address, log_to_driver=False, **({} if address else _ALONE))
     except Exception as error:  # a start that takes too long is told by a bare Exception
         raise MachineError(
             "fleet.no_cluster",
