@@ -68,13 +68,14 @@ def opened(uri: str, *, online: bool, progress: Progress) -> Iterator[Resolved]:
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client of the server in MLflow's settings, which sends no usage data and draws no bars.
+    """A client of the server in MLflow's settings: no usage data, no bars, nothing on stdout.
 
     Raises:
         MachineError: MLflow is not installed.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     try:
         from mlflow import MlflowClient
     except ImportError as error:

@@ -112,7 +112,7 @@ class Hub(BaseHTTPRequestHandler):
         else:
             self._give(b"{}", status=404, **{"X-Error-Code": "RepoNotFound"})
 
-    do_HEAD = do_GET  # noqa: N815 - http.server looks for this name
+    do_HEAD = do_GET  # noqa: N815  # the name that the base class looks for
 
     def _give(self, data: bytes, status: int = 200, **headers: str) -> None:
         self.send_response(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -53,12 +54,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _wait(process: subprocess.Popen[bytes], uri: str, log: Path) -> None:
     end = time.monotonic() + SLOWEST_START
     while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{uri}/health", timeout=5):  # noqa: S310 - loopback
-                return
-        except OSError:  # noqa: PERF203 - until it is up
-            time.sleep(0.5)
+        if _healthy(uri):
+            return
+        time.sleep(0.5)
     pytest.fail(f"no server: {log.read_text()[-2000:]}")
+
+
+def _healthy(uri: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{uri}/health", timeout=5):  # noqa: S310  # on loopback
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +139,13 @@ def test_the_alias_follows_the_verdict(client, monkeypatch, capsys):
     assert {item.path for item in client.list_artifacts(run)} == {"report.html", "result.json"}
 
     Probed.scan = found
+    capsys.readouterr()
     assert main(command) == 1
     version = client.get_model_version("clip", "1")
     assert version.tags["clipguard.verdict"] == "backdoored"
     assert version.tags["clipguard.passed"] == "false"
     assert version.aliases == ["candidate"]
-    capsys.readouterr()
+    assert json.loads(capsys.readouterr().out)["origin"]["uri"] == "models:/clip/1"
 
 
 def _builders() -> ModuleType:
