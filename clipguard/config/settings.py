@@ -92,10 +92,11 @@ _DRILL = {
     "resume": "true or false",
     "keep": "path",
 }
+_LOG = {"log_to": "name", "alias_if_passed": "name"}
 KNOWN: Mapping[str, Mapping[str, str]] = {
-    "scan": _SCAN,
+    "scan": {**_SCAN, **_LOG},
     "clean": _CLEAN,
-    "audit": _CLEAN,
+    "audit": {**_CLEAN, **_LOG},
     "export": _EXPORT,
     "evaluate": _EVALUATE,
     "drill": _DRILL,
@@ -151,7 +152,7 @@ def read(path: Path) -> Settings:
         tables = tables.get("tool", {}).get("clipguard", {})
     policy = _table(tables, "policy", POLICY, path)
     shared = {key: value for key, value in tables.items() if key not in _TABLES}
-    _check(shared, _outside_policy({**_DRILL, **_EVALUATE, **_CLEAN}), path, extra=_TABLES)
+    _check(shared, _outside_policy({**_DRILL, **_EVALUATE, **_CLEAN, **_LOG}), path, extra=_TABLES)
     values = {}
     for command, known in KNOWN.items():
         own = _table(tables, command, _outside_policy(known), path)
