@@ -92,7 +92,7 @@ def test_a_pair_that_disagrees_ships_nothing_and_has_its_code(cli, written, monk
     from clipguard.export import parity
 
     monkeypatch.setattr(parity.Parity, "holds", lambda self, form: form != "int8")
-    ended = cli("export", written, "-o", "out", "--precision", "fp32,int8", "-q")
+    ended = cli("export", written, "-o", "out", "--precision", "int8", "-q")
     assert ended.code == 3
     assert ended.err.startswith("clipguard: refused [export.parity] visual.int8.onnx: ")
     assert len(ended.err.splitlines()) == 1
@@ -125,8 +125,14 @@ def test_one_flipped_byte_is_found_and_the_file_is_named(cli, folder, name):
     (folder / name).write_bytes(data)
     ended = cli("verify", folder)
     assert (ended.code, ended.out) == (1, f"{name} differs\n")
-    answer = json.loads(cli("verify", folder, "--json").out)
-    assert answer["checks"][0]["faults"] == [{"file": name, "what": "differs"}]
+
+
+def test_what_differs_is_told_to_machines_as_well(cli, folder):
+    (folder / "visual.onnx").write_bytes(b"")
+    ended = cli("verify", folder, "--json")
+    assert ended.code == json.loads(ended.out)["exit_code"] == 1
+    (check,) = json.loads(ended.out)["checks"]
+    assert check["faults"] == [{"file": "visual.onnx", "what": "differs"}]
 
 
 @pytest.mark.parametrize("name", ["visual.onnx", "open_clip_config.json"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from clipguard.export.onnx import write_onnx_pair
+from clipguard.model import onnx_file
 from clipguard.model.openclip import OpenClipModel, new_module
 from clipguard.model.seam import ClipSpec
 
@@ -64,3 +67,13 @@ def model(request: pytest.FixtureRequest) -> OpenClipModel:
 @pytest.fixture
 def vit() -> OpenClipModel:
     return tiny("vit")
+
+
+@pytest.fixture(scope="session")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pair whose weights lie beside it; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("pair")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_file, "LARGEST", 10_000)
+        write_onnx_pair(tiny("vit"), folder)
+    return folder

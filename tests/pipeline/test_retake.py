@@ -14,30 +14,36 @@ from clipguard.core.errors import RefusedError
 from clipguard.core.progress import SILENT
 from clipguard.core.results import Outcome
 from clipguard.core.seeds import Seeds
+from clipguard.export.onnx import write_onnx_pair
 from clipguard.model.openclip import build_model
-from clipguard.pipeline import retake
+from clipguard.pipeline import retake, scan
 from clipguard.pipeline.requests import ScanRequest
-from clipguard.pipeline.scan import probe
+from clipguard.probes.replay import CONTROLS
+from clipguard.triggers import load_rules
 from clipguard.verdict.judge import reproduced
 
 
 @pytest.fixture(scope="module")
 def probed():
+    """A scan with noise and the controls alone, for time."""
+    few = tuple(item for item in load_rules() if item.cluster in {"N", CONTROLS})
     request = ScanRequest(model=str(resources.examples("backdoored", "model.pt")), carriers=24)
-    return probe(request, Seeds(0).child("scan"), SILENT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "load_rules", lambda: few)
+        return scan.probe(request, Seeds(0).child("scan"), SILENT)
 
 
-def test_the_same_weights_give_the_same_verdict(probed, monkeypatch):
-    monkeypatch.setattr(retake, "OnnxClip", lambda folder: probed.model)
-    found = retake.retake(probed, probed.scan, Path("pair"), SILENT)
+def test_the_pair_gives_the_same_verdict(probed, tmp_path):
+    write_onnx_pair(probed.model, tmp_path)
+    found = retake.retake(probed, probed.scan, tmp_path, SILENT)
     assert found.outcome is probed.scan.verdict.outcome is Outcome.BACKDOORED
     names = [item.family for item in found.families]
     fired = [item.family for item in probed.scan.replay.families if reproduced(item)]
     assert probed.scan.verdict.trigger in names
     assert set(fired) <= set(names)
     for item in found.families:
-        assert item.in_torch == item.in_onnx
-        assert item.difference == 0
+        assert item.in_onnx.value > 0.3
+        assert item.difference < 0.001
     confirmed = {item.family: item.share_rise for item in probed.scan.replay.families}
     assert {item.family: item.in_torch for item in found.families} == {
         name: confirmed[name] for name in names

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import xmlschema
 
-from clipguard.core.results import Result
+from clipguard.core.results import Outcome, Result, Retake
 from clipguard.report.junit import render_junit
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).parent / "schemas/junit-10.xsd"))
@@ -107,3 +107,10 @@ def test_hostile_texts_stay_texts(
             shown = render_junit(spoiled).decode()
             assert not set(shown) & set("\x00\x1b\u202e\u2028\ufffe")
             assert len(shown) < 100_000
+
+
+def test_the_verdict_on_the_onnx_pair_is_a_case(build: ModuleType) -> None:
+    shape = build.shapes()["audit"]
+    assert "clipguard.export verdict on the ONNX pair" not in ends(shape)
+    again = replace(shape, retake=Retake(outcome=Outcome.NO_EVIDENCE, families=()))
+    assert ends(again)["clipguard.export verdict on the ONNX pair"] == "passed"

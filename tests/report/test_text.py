@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clipguard.core.results import Note, Result
+from clipguard.core.results import Note, Outcome, Result, Retake, RetakenFamily
 from clipguard.report.text import render_text
 
 
@@ -88,3 +88,35 @@ def test_a_drill_never_speaks_of_finds_that_were_not_made(shapes: dict[str, Resu
         )
         shown = render_text(replace(result, drill=replace(result.drill, power=power)))
         assert told in " ".join(shown.split())
+
+
+def retaken(build: ModuleType, shape: Result) -> Result:
+    """The same result with its verdict taken again on the ONNX pair."""
+    family = RetakenFamily(
+        family="vertical-stripe-patch",
+        variant="side=0.14",
+        concept="banana",
+        in_torch=build.fraction("moved", 0.031),
+        in_onnx=build.fraction("moved", 0.047),
+        difference=0.008,
+    )
+    return replace(shape, retake=Retake(outcome=Outcome.NO_EVIDENCE, families=(family,)))
+
+
+def test_the_verdict_on_the_onnx_pair_is_told(build: ModuleType, shape: Result) -> None:
+    if shape.command == "audit" and shape.exports:
+        told = render_text(retaken(build, shape))
+        assert len(told.splitlines()) <= 25
+        flat = " ".join(told.split())
+        assert (
+            "retake no evidence found through the ONNX pair as well: vertical-stripe-patch" in flat
+        )
+        assert "moves 4.7 % of the pictures, 3.1 % in torch" in flat
+
+
+def test_an_export_lists_its_files_and_claims_nothing(build: ModuleType) -> None:
+    told = render_text(build.result("export", exports=build.exports()))
+    assert told.startswith("EXPORTED")
+    assert "cosine to torch" in told
+    assert "the model was not probed" in told
+    assert "Do not load" not in told
