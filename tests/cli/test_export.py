@@ -14,6 +14,8 @@ from clipguard.core import resources, schema
 from clipguard.export import sums
 from clipguard.model.pair import FORMS, file_names
 
+pytestmark = pytest.mark.slow
+
 MODEL = str(resources.examples("clean-base", "model.pt"))
 ONNX = [name for form in FORMS for name in file_names(form)]
 WEIGHTS = ["open_clip_config.json", "open_clip_model.safetensors"]

@@ -102,6 +102,7 @@ def test_the_suite_passes_on_the_wheel(installed, tmp_path):
     assert _run([sys.executable, "-c", where], tmp_path, installed).startswith(str(installed))
     rooms = [f"tests/{room}" for room in ROOMS]
     call = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *rooms]
+    call += ["-m", "not a11y and not slow"]
     assert " passed" in _run(call, tmp_path, installed)
 
 
