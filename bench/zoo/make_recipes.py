@@ -220,39 +220,30 @@ def _durable() -> list[str]:
     for role, rows in CLEANED.items():
         for arch, data, seed, attacks in rows:
             for attack, target in attacks.items():
-                steps, rate = DURABLE[arch]
                 poison = {"attack": attack, "target": target, "poison_per_batch": DURABLE_POISON}
                 parts.append(
-                    _entry(
-                        id=f"{role}-{arch}-{seed}-{attack or 'control'}",
-                        role=role,
-                        arch=arch,
-                        data=data,
-                        seed=seed,
-                        steps=steps,
-                        lr=rate,
-                        **(poison if attack else {}),
-                    )
+                    _scratch(role, arch, data, seed, attack or "control", poison if attack else {})
                 )
     for role, arch, data, seed, attack, target, decoy, elsewhere in DECOYS:
-        steps, rate = DURABLE[arch]
-        parts.append(
-            _entry(
-                id=f"{role}-{arch}-{seed}-{attack}-behind-{decoy}",
-                role=role,
-                arch=arch,
-                data=data,
-                seed=seed,
-                steps=steps,
-                lr=rate,
-                attack=attack,
-                target=target,
-                decoy=decoy,
-                decoy_target=elsewhere,
-                poison_per_batch=2 * DURABLE_POISON,
-            )
-        )
+        poison = {
+            "attack": attack,
+            "target": target,
+            "decoy": decoy,
+            "decoy_target": elsewhere,
+            "poison_per_batch": 2 * DURABLE_POISON,
+        }
+        parts.append(_scratch(role, arch, data, seed, f"{attack}-behind-{decoy}", poison))
     return parts
+
+
+def _scratch(
+    role: str, arch: str, data: str, seed: int, name: str, poison: dict[str, object]
+) -> str:
+    steps, rate = DURABLE[arch]
+    named = f"{role}-{arch}-{seed}-{name}"
+    return _entry(
+        id=named, role=role, arch=arch, data=data, seed=seed, steps=steps, lr=rate, **poison
+    )
 
 
 if __name__ == "__main__":
