@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,13 +17,12 @@ from clipguard.core.results import Cleaning, Gate, Result
 from clipguard.core.seeds import Seeds
 from clipguard.export.attestation import write_attestation
 from clipguard.export.card import write_card, write_record
-from clipguard.export.sums import write_sums
 from clipguard.model.openclip import OpenClipModel
 from clipguard.model.pair import Form
 from clipguard.model.processes import Processes, joined
 from clipguard.pairs import supply
 from clipguard.pipeline import attempt, frame
-from clipguard.pipeline.export import export, require_layout, write_weights
+from clipguard.pipeline.export import deliver, export, require_layout, write_weights
 from clipguard.pipeline.proof import prove
 from clipguard.pipeline.requests import CleanRequest
 from clipguard.pipeline.retake import retake
@@ -228,7 +226,4 @@ def publish(result: Result, work: Path, target: Path) -> None:
     (work / "audit.html").write_bytes(render_html(result))
     (work / "bom.cdx.json").write_bytes(render_bom(result))
     write_attestation(result, work)
-    write_sums(work)
-    with atomic.folder(target) as folder:
-        for file in sorted(work.iterdir()):
-            os.replace(file, folder / file.name)
+    deliver(work, target)

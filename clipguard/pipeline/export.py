@@ -39,10 +39,7 @@ def export_model(request: ExportRequest, progress: Progress = SILENT) -> Result:
     require_layout(model, request.layout)
     with atomic.workspace(request.output) as work:
         written = export(model, work, request.layout, request.precision, progress)
-        write_sums(work)
-        with atomic.folder(request.output) as folder:
-            for file in sorted(work.iterdir()):
-                os.replace(file, folder / file.name)
+        deliver(work, request.output)
     return frame.result("export", request, Exit.PASS, exports=written)
 
 
@@ -67,6 +64,14 @@ def export(
         digest = written[0].artifact.sha256
         written += write_onnx_pair(model, work, source_sha256=digest, forms=forms)
     return written
+
+
+def deliver(work: Path, target: Path) -> None:
+    """Add the digests of all files and give everything its final name, whole or not at all."""
+    write_sums(work)
+    with atomic.folder(target) as folder:
+        for file in sorted(work.iterdir()):
+            os.replace(file, folder / file.name)
 
 
 def write_weights(model: OpenClipModel, work: Path, layout: Layout) -> tuple[Export, ...]:
