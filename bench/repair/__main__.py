@@ -163,10 +163,17 @@ def _told(path: Path) -> str:
 
 
 def collect(work: Path) -> None:
-    """All runs into the file that is committed."""
-    runs = [json.loads(path.read_text()) for path in sorted(work.glob("repairs/*/*/*.json"))]
-    lines = ",\n".join(json.dumps(run, sort_keys=True) for run in runs)
+    """All runs into the file that is committed; those made on other machines stay in it."""
+    runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
+    runs += [json.loads(path.read_text()) for path in work.glob("repairs/*/*/*.json")]
+    latest = {_identity(run): run for run in runs}
+    lines = ",\n".join(json.dumps(latest[key], sort_keys=True) for key in sorted(latest))
     RECORDS.write_text(f"[\n{lines}\n]\n")
+
+
+def _identity(run: Run) -> tuple[Any, ...]:
+    setting = (run["rate"], run["tau"]) if run["method"] == "par" else ()
+    return run["pairs"], run["model"], run["method"], run["seed"], *setting
 
 
 def main() -> None:

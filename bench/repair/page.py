@@ -54,6 +54,7 @@ class Repairs:
             for run in runs
             if run["card"].get("role", "example") == role and run["pairs"] == kind
         ]
+        self._tuned = [run for run in runs if run["method"] == "fine-tuning"]
         self._before = {r["model"]: r["points"][0] for r in self.of("delivered")}
         single = [r for r in self.of("delivered") if "decoy" not in r["card"]]
         planted = [r["model"] for r in single if "attack" in r["card"]]
@@ -69,6 +70,10 @@ class Repairs:
             for run in self.runs
             if run["method"] == method and (wanted is None or run["model"] in wanted)
         ]
+
+    def cleaned(self, method: str, models: Iterable[str] | None = None) -> list[Run]:
+        """Those of them that did not leave the model as it was."""
+        return [run for run in self.of(method, models) if run["points"]]
 
     def before(self, model: str) -> dict[str, float]:
         """The grade of the delivered model."""
@@ -90,8 +95,9 @@ class Repairs:
         return self.before(model)["attack_success"] >= WORKS
 
     def _durable(self, model: str) -> bool:
-        tuned = self.of("fine-tuning", [model])
-        return all(run["points"][-1]["attack_success"] >= DURABLE for run in tuned)
+        """By fine-tuning on pairs of either kind."""
+        tuned = [run["points"][-1] for run in self._tuned if run["model"] == model]
+        return all(point["attack_success"] >= DURABLE for point in tuned)
 
 
 def sections() -> Iterable[str]:
@@ -100,7 +106,7 @@ def sections() -> Iterable[str]:
     for role, (whose, _) in ROLES.items():
         for kind, title in KINDS.items():
             repairs = Repairs(runs, role, kind)
-            if repairs.of("guided", repairs.planted):
+            if repairs.cleaned("guided", repairs.planted):
                 yield f"## Repair{whose} with {title}\n\n{_section(repairs)}"
 
 
@@ -121,18 +127,24 @@ def _sentence(repairs: Repairs) -> str:
     return (
         f"Models: {len(cards)} ({attacks} triggers, {arches} architectures, {bases} seeds), "
         f"{ROLES[repairs.role][1]}. Each was cleaned with seeds {', '.join(map(str, seeds))}. "
-        "Attack success is that of the attacker's own trigger over held-out pictures of other "
-        "classes, accuracy that over all held-out pictures; bench/repair measures both and "
-        "cleaning knows neither. Left out, since the backdoor fails by itself (below "
-        f"{WORKS:.0%} as delivered or {DURABLE:.0%} after plain fine-tuning): "
+        f"{_uncleaned(repairs)}Attack success is that of the attacker's own trigger over held-out "
+        "pictures of other classes, accuracy that over all held-out pictures; bench/repair "
+        "measures both and cleaning knows neither. Left out, since the backdoor fails by itself "
+        f"(below {WORKS:.0%} as delivered or {DURABLE:.0%} after plain fine-tuning): "
         f"{', '.join(repairs.left_out) or 'none'}."
     )
+
+
+def _uncleaned(repairs: Repairs) -> str:
+    runs = repairs.of("guided", repairs.planted)
+    left = len(runs) - len(repairs.cleaned("guided", repairs.planted))
+    return f"In {left} of {len(runs)} runs nothing was found and nothing cleaned. " if left else ""
 
 
 def _summary(repairs: Repairs) -> str:
     rows = []
     for method, title in TITLES.items():
-        runs = repairs.of(method, repairs.planted)
+        runs = repairs.cleaned(method, repairs.planted)
         if runs:
             ends = [repairs.at(run) for run in runs]
             back = [max(p["attack_success"] for p in run["rebound"]) for run in _rebounded(runs)]
@@ -164,17 +176,24 @@ def _rebounded(runs: Sequence[Run]) -> list[Run]:
 
 def _compared(repairs: Repairs) -> str:
     """Plain PAR at guided's cost, and at guided's success; PAR may choose among its whole grid."""
-    lost, left = repairs.mean(repairs.of("guided", repairs.planted))
+    models = _searched(repairs)
+    lost, left = repairs.mean(repairs.cleaned("guided", models))
     frontier = envelope(list(_par_points(repairs)))
     PLOT.write_bytes(_plot(repairs, frontier))
     same_cost, same_success = _left_at(frontier, lost), _lost_at(frontier, left)
     return (
-        f"guided leaves {_percent(left)} for {_points(lost)} points. At that cost plain PAR leaves "
+        f"On the {len(models)} models that PAR's whole grid was run on, guided leaves "
+        f"{_percent(left)} for {_points(lost)} points. At that cost plain PAR leaves "
         f"{_told(same_cost, _percent)}; for as little left it costs "
         f"{_told(same_success, _points)} points. PAR is taken at the best of its learning rates, "
         "values of tau and shares of the way back to the delivered weights, all averaged over "
         f"models, with the true trigger known.\n\n![trade-off]({PLOT.name})"
     )
+
+
+def _searched(repairs: Repairs) -> list[str]:
+    """The models that PAR's grid was run on."""
+    return [name for name in repairs.planted if repairs.of("par", [name])]
 
 
 def _par_points(repairs: Repairs) -> Iterable[Point]:
@@ -273,7 +292,7 @@ def _decoys(repairs: Repairs) -> Iterable[str]:
             _percent(run["decoy"]["attack_success"]),
             str(run["exit"]),
         )
-        for run in repairs.of("guided")
+        for run in repairs.cleaned("guided")
         if "decoy" in run
     ]
     return _table("A listed trigger behind a louder one:", head, rows)
@@ -315,13 +334,14 @@ def _plot(repairs: Repairs, frontier: Sequence[Point]) -> bytes:
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.add_subplot()
         axes.plot(*_scaled(frontier), "o-", color="#b3541e", label="PAR, best of its grid")
-        guided = repairs.of("guided", repairs.planted)
+        models = _searched(repairs)
+        guided = repairs.cleaned("guided", models)
         way = [repairs.mean(guided, share) for share in (0.25, 0.5, 0.75, 1.0)]
         axes.plot(*_scaled(way), "s-", color="#1f5fa8", label="guided, along its way")
         ends = [repairs.at(run) for run in guided]
         axes.plot(*_scaled(ends), ".", color="#1f5fa8", alpha=0.4, label="guided, each run")
         for method, marker in (("fine-tuning", "^"), ("cleanclip", "v")):
-            runs = repairs.of(method, repairs.planted)
+            runs = repairs.of(method, models)
             if runs:
                 end = _scaled([repairs.mean(runs)])
                 axes.plot(*end, marker, color="#555555", label=TITLES[method])
