@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from typing import Any
 
 import torch
 
-from bench import baselines
+from bench import ONE_THREAD, baselines
 from bench.repair import methods
 from bench.repair.grade import Grader, between, delivered
 
@@ -202,7 +201,7 @@ def _alone(model: Path, arguments: argparse.Namespace) -> None:
     command += ["--seeds", *map(str, arguments.seeds), "--methods", *arguments.methods]
     if arguments.pairs is not None:
         command += ["--pairs", str(arguments.pairs)]
-    subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(command, check=False, env=ONE_THREAD)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 import msgspec
 import torch
 
-from bench import baselines
+from bench import ONE_THREAD, baselines
 from bench.repair.grade import Grade, Grader
 from clipguard.checkpoint.reading import open_checkpoint
 from clipguard.cleaning.batches import Batches
@@ -83,7 +82,7 @@ def guided(case: Case, seed: int, output: Path, *options: str) -> Guided:
         pairs = ["--synthetic"] if case.pairs is None else ["--data", str(case.pairs)]
         command = [sys.executable, "-m", "clipguard", "clean", str(case.model / "model.pt"), *pairs]
         command += ["--labels", str(LABELS), "--seed", str(seed), "-o", str(output), "-q", *options]
-        done = subprocess.run(command, check=False, env={**os.environ}, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, env=ONE_THREAD, stdout=subprocess.DEVNULL)
         told.write_text(str(done.returncode))
     code, folder = int(told.read_text()), output if output.exists() else rejected
     if not folder.exists():

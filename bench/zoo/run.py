@@ -6,12 +6,12 @@ Usage: python -m bench.zoo.run [--work bench/work] [--only PREFIX]
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench import ONE_THREAD
 from bench.zoo.pictures import fetch
 from bench.zoo.train import models
 
@@ -33,10 +33,9 @@ def main() -> None:
 
 
 def _train(names: list[str], work: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for name in names:
         command = [sys.executable, "-m", "bench.zoo.train", name, "--work", str(work)]
-        subprocess.run(command, env=environment, check=False)
+        subprocess.run(command, env=ONE_THREAD, check=False)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from bench import ONE_THREAD
 from clipguard.core import schema
 from clipguard.core.results import FamilyResult
 from clipguard.probes.replay import features, natural, strength
@@ -44,12 +44,11 @@ def _scan(folder: Path, work: Path) -> None:
     target = work / "scans" / f"{folder.name}.json"
     if target.exists():
         return
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     model = folder / "model.pt"
     labels = Path(__file__).parent / "labels.txt"
     options = ["--labels", str(labels), "--quiet", "--output", str(target)]
     command = [sys.executable, "-m", "clipguard", "scan", str(model), *options]
-    subprocess.run(command, env=environment, check=False)
+    subprocess.run(command, env=ONE_THREAD, check=False)
 
 
 def collect(work: Path, data: Path) -> None:
