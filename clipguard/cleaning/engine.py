@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -54,10 +55,12 @@ class Engine:
         return torch.autocast(torch.device(self.device).type, dtype=_AUTOCAST[self.precision])
 
 
-class Frozen:
-    """The delivered model, embedding large batches as the student does, without gradient.
+class ByParts(ABC):
+    """A model that embeds large batches as an engine says.
 
-    It rounds as the student does: otherwise the distance between them would start at the noise.
+    Args:
+        model: embeds a part.
+        engine: size of the parts, precision, processes.
     """
 
     def __init__(self, model: ClipModel, engine: Engine) -> None:
@@ -75,6 +78,17 @@ class Frozen:
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """B strings -> (B, D) unit-norm float32."""
         return self._embed(self._model.encode_text, texts)
+
+    @abstractmethod
+    def _embed(self, tower: Tower[Inputs], inputs: Inputs) -> Tensor:
+        """The embeddings of all processes' rows."""
+
+
+class Frozen(ByParts):
+    """The delivered model, embedding large batches as the student does, without gradient.
+
+    It rounds as the student does: otherwise the distance between them would start at the noise.
+    """
 
     def _embed(self, tower: Tower[Inputs], inputs: Inputs) -> Tensor:
         found = []

@@ -11,7 +11,7 @@ Memory Limited Setup, arXiv 2101.06983.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from clipguard.cleaning.engine import Engine, Inputs, Tower
-from clipguard.model.seam import ClipSpec, TrainableClip
+from clipguard.cleaning.engine import ByParts, Engine, Inputs, Tower
+from clipguard.model.seam import TrainableClip
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class _Call:
     parts: tuple[_Kept | _Again, ...]
 
 
-class Tape:
-    """The student of one step. Embeddings are those of the model; gradients follow by parts.
+class Tape(ByParts):
+    """The student of one step. Embeddings are those of the model, as leaves; gradients follow.
 
     A loss is computed from embeddings of this tape, then handed to :meth:`backward` once.
 
@@ -69,21 +69,8 @@ class Tape:
     """
 
     def __init__(self, model: TrainableClip, engine: Engine) -> None:
-        self._model, self._engine = model, engine
+        super().__init__(model, engine)
         self._calls: list[_Call] = []
-
-    @property
-    def spec(self) -> ClipSpec:
-        """The model's facts."""
-        return self._model.spec
-
-    def encode_image(self, pixels: Tensor) -> Tensor:
-        """(B, 3, S, S) float32 in 0..1 -> (B, D) unit-norm float32, a leaf."""
-        return self._embed(self._model.encode_image, pixels)
-
-    def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """B strings -> (B, D) unit-norm float32, a leaf."""
-        return self._embed(self._model.encode_text, texts)
 
     def backward(self, total: Tensor, weights: Iterable[Parameter], scale: float = 1.0) -> None:
         """Add the gradient of a loss, times ``scale``, to the weights' gradients.

@@ -13,19 +13,28 @@ from clipguard.cleaning.engine import Engine
 from clipguard.cleaning.journal import Journal, discard, require_none
 from clipguard.cleaning.options import flat
 from clipguard.cleaning.types import CleaningTask
+from clipguard.core import atomic
 from clipguard.core.results import Scan
 from clipguard.model.processes import Processes
 from clipguard.pipeline.requests import CleanRequest
 
 
-def require_fresh(request: CleanRequest) -> None:
-    """Refuse to start anew over an unfinished run.
+def reserve(request: CleanRequest) -> Path:
+    """Refuse to write over an earlier output or to start anew over an unfinished run.
+
+    Returns:
+        Where a repair that is not accepted goes.
 
     Raises:
-        UsageError: there is one, and ``resume`` was not asked for.
+        InputError: there is an output.
+        UsageError: there is an unfinished run, and ``resume`` was not asked for.
     """
+    rejected = request.output.with_name(f"{request.output.name}.rejected")
+    for folder in (request.output, rejected):
+        atomic.require_vacant(folder)
     if not request.resume:
         require_none(_state(request))
+    return rejected
 
 
 def finish(request: CleanRequest) -> None:

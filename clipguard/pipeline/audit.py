@@ -31,10 +31,7 @@ def audit(request: AuditRequest, progress: Progress = SILENT) -> Result:
     Raises:
         ClipguardError: the model could not be read or cleaned, or nothing could be written.
     """
-    rejected = request.output.with_name(f"{request.output.name}.rejected")
-    for folder in (request.output, rejected):
-        atomic.require_vacant(folder)
-    attempt.require_fresh(request)
+    rejected = attempt.reserve(request)
     with joined(request.device) as (processes, device):
         return _audit(replace(request, device=device), rejected, processes, progress)
 

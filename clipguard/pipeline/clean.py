@@ -52,10 +52,7 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     Raises:
         ClipguardError: the model could not be read or cleaned, or nothing could be written.
     """
-    rejected = request.output.with_name(f"{request.output.name}.rejected")
-    for folder in (request.output, rejected):
-        atomic.require_vacant(folder)
-    attempt.require_fresh(request)
+    rejected = attempt.reserve(request)
     with joined(request.device) as (processes, device):
         request = replace(request, device=device)
         return _clean(request, rejected, processes, progress)
