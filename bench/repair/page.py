@@ -91,6 +91,11 @@ class Repairs:
         lost, left = zip(*(self.at(run, share) for run in runs), strict=True)
         return fmean(lost), fmean(left)
 
+    @property
+    def shares(self) -> list[float]:
+        """How far along their ways the runs of guided were graded."""
+        return sorted({point["share"] for run in self.of("guided") for point in run["points"]})
+
     def _works(self, model: str) -> bool:
         return self.before(model)["attack_success"] >= WORKS
 
@@ -200,7 +205,7 @@ def _par_points(repairs: Repairs) -> Iterable[Point]:
     runs = repairs.of("par", repairs.planted)
     for rate, tau in sorted({(run["rate"], run["tau"]) for run in runs}):
         same = [run for run in runs if (run["rate"], run["tau"]) == (rate, tau)]
-        for share in (0.5, 1.0):
+        for share in repairs.shares:
             yield repairs.mean(same, share)
 
 
@@ -336,7 +341,7 @@ def _plot(repairs: Repairs, frontier: Sequence[Point]) -> bytes:
         axes.plot(*_scaled(frontier), "o-", color="#b3541e", label="PAR, best of its grid")
         models = _searched(repairs)
         guided = repairs.cleaned("guided", models)
-        way = [repairs.mean(guided, share) for share in (0.25, 0.5, 0.75, 1.0)]
+        way = [repairs.mean(guided, share) for share in repairs.shares]
         axes.plot(*_scaled(way), "s-", color="#1f5fa8", label="guided, along its way")
         ends = [repairs.at(run) for run in guided]
         axes.plot(*_scaled(ends), ".", color="#1f5fa8", alpha=0.4, label="guided, each run")
