@@ -29,6 +29,7 @@ _URI = re.compile(
     r"models:/(?P<name>[^/:@]+)(?:/(?P<version>\d+)|@(?P<alias>[\w.-]+))(?:/(?P<file>.+))?"
 )
 _MOST_FILES = 10_000
+_SHOWN = 6
 
 
 @contextmanager
@@ -71,9 +72,11 @@ def connect(uri: str) -> MlflowClient:
     """A client of the server in MLflow's settings: no usage data, no bars, nothing on stdout.
 
     Raises:
+        InputError: MLflow can do nothing with the address of the server.
         MachineError: MLflow is not installed.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")  # its own 7 take four minutes
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     try:
@@ -85,7 +88,8 @@ def connect(uri: str) -> MlflowClient:
             where=uri,
             remedy="pip install 'clipguard[mlflow]'",
         ) from error
-    return MlflowClient()
+    with answers(uri):
+        return MlflowClient()
 
 
 @contextmanager
@@ -100,6 +104,13 @@ def answers(uri: str) -> Iterator[None]:
             told = error.message.splitlines()[0]
             raise unknown(uri, told, "check name, version and MLFLOW_TRACKING_URI") from error
         raise unreachable(uri, error) from error
+    except ImportError as error:
+        raise MachineError(
+            "env.package",
+            f"MLflow lacks a package for this registry: {error}",
+            where=uri,
+            remedy="install it, as boto3 for files that lie in S3",
+        ) from error
     except OSError as error:
         raise unreachable(uri, error) from error
 
@@ -152,12 +163,14 @@ def _listed(store: Any, uri: str) -> Iterator[str]:
 
 def _place(names: list[str], uri: str) -> PurePosixPath:
     """The one folder that holds weights, as MLflow puts them below ``data``."""
-    found = sorted({PurePosixPath(name).parent for name in names if files.is_weights(name)})
-    if len(found) > 1:
+    found = [name for name in names if files.is_weights(name)]
+    places = {PurePosixPath(name).parent for name in found}
+    if len(places) > 1:
+        shown = ", ".join(printable(name) for name in found[:_SHOWN])
         raise InputError(
             "input.ambiguous",
-            f"there are weights in {len(found)} folders, such as {printable(str(found[0]))}",
+            f"there are weights in {len(places)} folders, such as {shown}",
             where=uri,
-            remedy=f"name a file: {uri}/PATH",
+            remedy=f"name one of them: {uri}/FILE",
         )
-    return found[0] if found else PurePosixPath(".")
+    return places.pop() if places else PurePosixPath(".")

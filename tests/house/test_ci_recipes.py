@@ -27,6 +27,16 @@ GITLAB: dict[str, Any] = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text(
 FENCED = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RECIPES = FENCED.findall((ROOT / "docs/ci.md").read_text())
 EVIL = b"cos\nsystem\n(S'touch executed'\ntR."
+ONLY = """
+import sys
+class Installed:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in sys.stdlib_module_names | {allowed}:
+            raise ModuleNotFoundError("No module named " + repr(name))
+sys.meta_path.insert(0, Installed())
+from clipguard.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 PYTHON_STAND_IN = """#!/bin/sh
 mkdir -p "$3/bin"
 printf '#!/bin/sh\\nprintf "%%s\\\\n" "$@"\\n' > "$3/bin/pip"
@@ -107,6 +117,29 @@ def test_the_hook_reads_all_files_at_once(tmp_path: Path):
         done = subprocess.run([*entry, *names], cwd=tmp_path, capture_output=True, check=False)
         assert done.returncode == code, done.stderr
     assert not (tmp_path / "executed").exists()
+
+
+def test_the_hook_needs_no_more_than_it_installs(tmp_path: Path):
+    option, *needed = HOOK["additional_dependencies"]
+    assert option == "--no-deps"
+    project = re.findall(r'^  "(.+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert set(needed) <= set(project)
+    names = {re.split(r"[<>=]", text)[0].removesuffix("_torch") for text in needed}
+    (tmp_path / "short.pt").write_bytes(MODEL.read_bytes()[:5000])
+    (tmp_path / "evil.pt").write_bytes(EVIL)
+    for allowed, code in ((names, 1), (names - {"numpy"}, 2)):
+        script = ONLY.format(allowed={"clipguard", *allowed})
+        command = [sys.executable, "-c", script, *shlex.split(HOOK["entry"])[1:]]
+        done = subprocess.run(
+            [*command, MODEL, "short.pt", "evil.pt"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert ("\narchitecture " in done.stdout) is (code == 1)
 
 
 class Runner:

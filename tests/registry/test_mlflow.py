@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from clipguard.registry import resolved
 for module in ("mlflow", "flask", "sqlalchemy"):  # the server needs more than the client
     pytest.importorskip(module)
 
-SLOWEST_START = 900  # seconds; a busy machine imports a long time
+SLOWEST_START = 600  # seconds; a busy machine imports a long time, and a test may take 900
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _wait(process, uri, folder / "log")
         yield uri
     finally:
-        os.killpg(process.pid, 15)
-        process.wait(60)
+        os.killpg(process.pid, signal.SIGKILL)  # a polite end takes half a minute
+        process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], uri: str, log: Path) -> None:
@@ -89,6 +90,11 @@ def client(server: str, weights: Path, tmp_path_factory: pytest.TempPathFactory)
         client.create_registered_model("clip")
         client.create_model_version("clip", f"{run.artifact_uri}/model", run.run_id)
         client.set_registered_model_alias("clip", "candidate", "1")
+        client.log_artifact(run.run_id, str(weights), "wrapped/artifacts")
+        (code.parent / "python_model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+        client.log_artifact(run.run_id, str(code.parent / "python_model.pkl"), "wrapped")
+        client.create_model_version("clip", f"{run.artifact_uri}/wrapped", run.run_id)
+        client.create_model_version("clip", "s3://bucket/clip", run.run_id)
         yield client
 
 
@@ -117,6 +123,41 @@ def test_what_is_not_there_is_one_line(client, uri, capsys):
     assert main(["inspect", uri, "--online"]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"clipguard: error [registry.unknown] {uri}: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_several_folders_with_weights_are_told_apart(client, weights, capsys):
+    from clipguard.cli import main
+
+    assert main(["inspect", "models:/clip/2", "--online"]) == 2
+    err = capsys.readouterr().err
+    assert "[input.ambiguous] models:/clip/2: " in err
+    assert f"artifacts/{weights.name}, python_model.pkl" in err
+    assert main(["inspect", f"models:/clip/2/artifacts/{weights.name}", "--online"]) == 0
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("boto3")), reason="needs storage out of reach")
+def test_storage_without_its_package_is_one_line(client, capsys):
+    from clipguard.cli import main
+
+    assert main(["inspect", "models:/clip/3", "--online"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("clipguard: error [env.package] models:/clip/3: ")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [("nowhere://at-all", "registry.unknown"), ("http://127.0.0.1:9", "registry.unreachable")],
+)
+def test_no_server_is_one_line(monkeypatch, capsys, address, code):
+    from clipguard.cli import main
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert main(["inspect", "models:/clip/1", "--online"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"clipguard: error [{code}] models:/clip/1: ")
     assert len(err.splitlines()) == 1
 
 
