@@ -76,6 +76,7 @@ def each(
 def _started(address: str | None, progress: Progress):  # type: ignore[no-untyped-def]  # a module
     for name, value in (_SETTINGS | ({} if address else _ALONE)).items():
         os.environ.setdefault(name, value)  # Ray reads them when it is imported
+    begun = time.monotonic()
     try:
         import ray
     except ImportError as error:
@@ -85,7 +86,6 @@ def _started(address: str | None, progress: Progress):  # type: ignore[no-untype
             where="--engine ray",
             remedy="run: pip install 'clipguard[fleet]', or use --engine local",
         ) from error
-    begun = time.monotonic()
     try:
         with _own_sigterm():
             if address:
