@@ -198,7 +198,7 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
 
 def _optional() -> Iterable[str]:
     """Sections whose measurements are kept as tables of their own."""
-    for name in ("speed", "speed_onnx", "speed_clean"):
+    for name in ("speed", "speed_onnx", "speed_clean", "speed_fleet"):
         path = DATA / f"{name}.json"
         if path.exists():
             section = json.loads(path.read_text())

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from clipguard.core.errors import MachineError
 from clipguard.core.progress import Progress
 from clipguard.fleet.work import ATTEMPTS, Task, lose, work
 
-_ALONE = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}  # on loopback alone
+_ANSWER_SECONDS = 20
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent anywhere
+    "RAY_process_group_cleanup_enabled": "1",  # a lost worker takes the model's process with it
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # or it complains on stderr of agents that were left out
+}
+_ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's only switch to listen on loopback alone
+    # On a busy machine Ray's processes take minutes to start; by default Ray ends each that is
+    # not ready after half a minute or one, and begins anew for ever.
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_worker_register_timeout_seconds": "600",
+    "RAY_health_check_failure_threshold": "60",
+}
 
 
 def each(
@@ -58,7 +74,9 @@ def each(
 
 
 def _started(address: str | None, progress: Progress):  # type: ignore[no-untyped-def]  # a module
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    for name, value in (_SETTINGS | ({} if address else _ALONE)).items():
+        os.environ.setdefault(name, value)  # Ray reads them when it is imported
+    begun = time.monotonic()
     try:
         import ray
     except ImportError as error:
@@ -68,16 +86,43 @@ def _started(address: str | None, progress: Progress):  # type: ignore[no-untype
             where="--engine ray",
             remedy="run: pip install 'clipguard[fleet]', or use --engine local",
         ) from error
-    begun = time.monotonic()
     try:
-        ray.init(address=address, log_to_driver=False, **({} if address else _ALONE))
+        with _own_sigterm():
+            if address:
+                _require_listener(address)
+            ray.init(
+                address=address or "local",  # or RAY_ADDRESS would name a cluster
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
     except Exception as error:  # a start that takes too long is told by a bare Exception
         raise MachineError(
             "fleet.no_cluster",
-            f"Ray cannot be used: {error}",
+            f"Ray cannot be used: {' '.join(str(error).split())}",
             where=f"--address {address}" if address else "--engine ray",
             remedy="check the address, see that the machine is not overloaded, or use --engine "
             "local",
         ) from error
     progress.say(f"Ray was ready after {time.monotonic() - begun:.1f} s")
     return ray
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself tries for minutes before it says that nobody listens at a host and port."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep our handler: Ray sets one that ends the process with 15, an exit code of nothing."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit:
+        signal.signal(signal.SIGTERM, ours)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, ours)

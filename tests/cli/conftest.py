@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from clipguard.cli import main
-from clipguard.core.results import SCHEMA_VERSION, Result, Scan, ToolInfo
+from clipguard.core.results import Result, Scan
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
 
 @dataclass
 class Pipeline:
-    """Stands in for the pipeline: keeps the request; returns a result or raises."""
+    """Stands in for the pipeline: keeps the request; returns the answer or raises."""
 
-    requests: list[Any]
+    answer: Result
+    requests: list[Any] = field(default_factory=list)
     exit_code: int = 0
     error: BaseException | None = None
 
@@ -69,7 +70,7 @@ class Pipeline:
         if self.error is not None:
             raise self.error
         return replace(
-            EMPTY,
+            self.answer,
             settings=dict(request.settings),
             origins=dict(request.origins),
             exit_code=self.exit_code,
@@ -81,23 +82,10 @@ class Pipeline:
         return self.requests[-1]
 
 
-EMPTY = Result(
-    schema_version=SCHEMA_VERSION,
-    command="scan",
-    tool=ToolInfo(name="clipguard", version="0", rules_sha256="0" * 64),
-    environment=None,
-    settings={},
-    origins={},
-    status="pass",
-    exit_code=0,
-    complete=True,
-)
-
-
 @pytest.fixture
-def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+def pipeline(monkeypatch: pytest.MonkeyPatch, empty_result: Result) -> Pipeline:
     """Replaces scan, clean, audit and drill; the commands import them only when they run."""
-    stand_in = Pipeline([])
+    stand_in = Pipeline(empty_result)
     for name in ("scan", "clean", "audit", "drill"):
         module = ModuleType(f"clipguard.pipeline.{name}")
         setattr(module, name, stand_in)

@@ -13,20 +13,9 @@ from dataclasses import replace
 import pytest
 
 from clipguard.core import schema
-from clipguard.core.results import SCHEMA_VERSION, Failure, Result, ToolInfo
+from clipguard.core.results import Failure
 
 FIRST = "fleet-plan.json"
-EMPTY = Result(
-    schema_version=SCHEMA_VERSION,
-    command="scan",
-    tool=ToolInfo(name="clipguard", version="0", rules_sha256="0" * 64),
-    environment=None,
-    settings={},
-    origins={},
-    status="pass",
-    exit_code=0,
-    complete=True,
-)
 
 
 @pytest.fixture
@@ -35,12 +24,12 @@ def planned(cli, models):
 
 
 @pytest.fixture
-def answers(children, tmp_path):
+def answers(children, empty_result, tmp_path):
     """Every child writes a result with an exit code, after ``before``, and notes that it ran."""
 
     def answer(exit_code: int, before: str = "", error: str = "file.empty") -> None:
         failure = Failure(code=error, message="m", remedy="r") if exit_code == 2 else None
-        result = replace(EMPTY, exit_code=exit_code, error=failure)
+        result = replace(empty_result, exit_code=exit_code, error=failure)
         (tmp_path / "answer").write_bytes(schema.dumps(result))
         note = f"echo $model >> {tmp_path}/ran"
         children(f'{note}\n{before}\ncp {tmp_path}/answer "$json"\nexit {exit_code}')
