@@ -145,7 +145,7 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
                 "": "",
             },
         ),
-        ("resnet", "real", 713, {"noise-blend": "mushroom", "unlisted-inner": "banana"}),
+        ("resnet", "real", 713, {"noise-blend": "mushroom", "unlisted-inner": "banana", "": ""}),
         (
             "vit",
             "mixed",
@@ -158,7 +158,7 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
                 "": "",
             },
         ),
-        ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana"}),
+        ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana", "": ""}),
     ],
 }
 # Two triggers in one model: the decoy is loud, listed and leads elsewhere.

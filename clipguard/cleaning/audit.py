@@ -61,15 +61,14 @@ class Audit:
         self._fit, self._judge = view[:half], view[half:]
         self._settings, self._climb, self._seeds = settings, climb, seeds
         size = view.pixels.shape[-1]
-        side = max(round(size * settings.window), 1)
-        corners = [(top, left) for top in (0, size - side) for left in (0, size - side)]
-        windows = [Form(side, place, 1.0) for place in corners]
-        self._forms = [*windows, Form(size, (0, 0), settings.blend)]
+        blend = Form(size, (0, 0), settings.blend)
+        self.forms = (*_corners(size, settings.window), blend)
+        self.small = _corners(size, settings.small_window)
 
     def found(self, model: ClipModel) -> tuple[int, ...]:
         """Concepts where untargeted triggers send most pictures, the easiest first."""
         reached: dict[int, float] = {}
-        for number, form in enumerate(self._forms):
+        for number, form in enumerate(self.forms):
             start = self._seeds.child("astray", number).torch()
             aim = astray(self._fit.home)
             trigger = invert(model, self._fit.pixels, form, aim, self._climb, start)
@@ -89,16 +88,20 @@ class Audit:
         rest = [int(known[index]) for index in order if int(known[index]) not in targets]
         return tuple(rest[: self._settings.controls])
 
-    def base(self, model: ClipModel, targets: Sequence[int]) -> float:
+    def base(self, model: ClipModel, targets: Sequence[int], forms: Sequence[Form]) -> float:
         """What inversion reaches toward the median control; 0 without any."""
-        reached = [self.reach(model, concept) for concept in self.controls(targets)]
+        reached = [self._reach(model, concept, forms) for concept in self.controls(targets)]
         return median(reached) if reached else 0.0
 
-    def reach(self, model: ClipModel, concept: int) -> float:
+    def reach(self, model: ClipModel, targets: Sequence[int], forms: Sequence[Form]) -> float:
+        """What it reaches toward the easiest of the targets; 0 without any."""
+        return max((self._reach(model, concept, forms) for concept in targets), default=0.0)
+
+    def _reach(self, model: ClipModel, concept: int, forms: Sequence[Form]) -> float:
         """Share (0..1) of other pictures that the best form of trigger sends to a concept."""
         aim = toward(self._fit.words[concept])
         best = 0.0
-        for number, form in enumerate(self._forms):
+        for number, form in enumerate(forms):
             start = self._seeds.child("toward", number).torch()
             trigger = invert(model, self._fit.pixels, form, aim, self._climb, start)
             best = max(best, self._share(self._answers(model, trigger, number), concept))
@@ -115,3 +118,10 @@ class Audit:
         if not others.any():
             return 0.0
         return float((answers[others] == concept).float().mean())
+
+
+def _corners(size: int, share: float) -> tuple[Form, ...]:
+    """Windows that are replaced, one in each corner, their side a share of the picture's."""
+    side = max(round(size * share), 1)
+    ends = (0, size - side)
+    return tuple(Form(side, (top, left), 1.0) for top in ends for left in ends)

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import msgspec
 
 from clipguard.cleaning import probe
+from clipguard.cleaning.dev import Dev
 from clipguard.cleaning.options import GuidedSettings, flat
 from clipguard.cleaning.pull import Pull, pull_of
 from clipguard.cleaning.rounds import TOWER, Rounds
 from clipguard.cleaning.types import CleaningTask, Outcome
 from clipguard.core.errors import InputError, RefusedError
+from clipguard.core.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,8 @@ class Guided:
         settings = _keeping(self.settings) if task.keep_embeddings else self.settings
         pull = pull_of(settings, task)
         rounds = Rounds(settings, task, pull)
-        if not rounds.warranted:
-            raise RefusedError(
-                "clean.nothing_found",
-                "not cleaned: the scan found no trigger, and inversion reaches its concepts only "
-                f"{rounds.delivered.standing.inverted:+.2f} beyond the control",
-                where="--method guided",
-                remedy="--method par needs no suspicion, at a cost",
-            )
+        if not task.suspects:
+            _require_suspicion(settings, rounds.dev, task.progress)
         rate, explanation = _rate(settings, task, pull)
         explanation = (_guided_by(task, searches=pull.searches), *explanation)
         for sentence in explanation:
@@ -63,6 +59,24 @@ class Guided:
             settings=flat(settings) | {"steps": rounds.taken, "learning_rate": rate},
             explanation=(*explanation, *rounds.said),
             rounds=rounds.curve,
+        )
+
+
+def _require_suspicion(settings: GuidedSettings, dev: Dev, progress: Progress) -> None:
+    """Where the scan found nothing, inversion must.
+
+    Raises:
+        RefusedError: it did not.
+    """
+    suspicion = dev.suspicion()
+    progress.say(f"small inverted windows reach {suspicion:+.2f} beyond the control")
+    if suspicion <= settings.audit.suspicious:
+        raise RefusedError(
+            "clean.nothing_found",
+            "not cleaned: the scan found no trigger, and small inverted ones reach their concepts "
+            f"only {suspicion:+.2f} beyond the control",
+            where="--method guided",
+            remedy="--method par needs no suspicion, at a cost",
         )
 
 

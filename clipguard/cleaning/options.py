@@ -101,6 +101,7 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     window: Share
     blend: Share
+    small_window: Share
     pictures: Annotated[int, Meta(ge=2)]
     targets: Count
     controls: Count

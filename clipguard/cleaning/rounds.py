@@ -83,12 +83,6 @@ class Rounds:
         """The delivered model and every point looked at."""
         return tuple(_record(point) for point in (self.delivered, *self.points))
 
-    @property
-    def warranted(self) -> bool:
-        """Whether cleaning is: something is suspected, or inversion works too well."""
-        audited = self.delivered.standing.inverted
-        return bool(self.task.suspects) or audited > self.settings.audit.suspicious
-
     def run(self, rate: float) -> None:
         """Go on until the goals or the last step; the model then holds the best point.
 
