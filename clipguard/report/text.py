@@ -16,6 +16,7 @@ from clipguard.report import alerts, figures, words
 _WIDTH = 96
 _LABEL = 12
 _REASONS = 3
+_WEIGHTIEST = 2  # reasons of a likelihood; a repair has to fit beside them
 _SAID = ("fail_on ", "undecided ")
 _FAMILIES = 10
 
@@ -62,7 +63,7 @@ def _judgement(scan: Scan) -> list[str]:
             f"likelihood ratio {figures.ratio(verdict.likelihood_ratio)})"
         )
         lines += _wrap("likelihood", text, most=1)
-    shown = verdict.reasons[:_REASONS] if verdict.trigger is not None else ()
+    shown = verdict.reasons[:_WEIGHTIEST] if verdict.trigger is not None else ()
     for index, reason in enumerate(shown):
         text = f"{figures.signed(reason.nats)} nats: {reason.text}"
         lines += _wrap("because" if index == 0 else "", text, most=1)

@@ -46,6 +46,7 @@ FLAWED = Word("Findings in the file", "!", "caution")
 EXPORTED = Word("Exported", "=", "calm")
 NOT_MEASURED = Word("Not measured", "?", "caution")
 
+_NAMED = 3  # families in a sentence
 _REPEATED = {"fail_on", "require_check"}
 _REPORTS = {
     "scan": "Scan report",
@@ -253,7 +254,9 @@ def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
 
 def _unmeasured(replay: Replay) -> tuple[str, ...]:
     titles = [item.title for item in replay.families if item.share_rise.value is None]
-    return (f"families that could not be measured: {', '.join(titles)}",) if titles else ()
+    named = ", ".join(titles[:_NAMED])
+    more = f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else ""
+    return (f"families that could not be measured: {named}{more}",) if titles else ()
 
 
 def drilled(drill: Drill) -> str:

@@ -80,7 +80,17 @@ def test_an_audit_shows_how_the_written_files_were_compared(shapes: dict[str, Re
 
 def test_what_was_not_measured_is_on_the_first_screen(shapes: dict[str, Result]) -> None:
     first = words(render_html(shapes["backdoored"])).partition("SHA-256 of")[0]
-    assert "families that could not be measured: " in first
+    assert "families that could not be measured: Border frame triggers outside" in first
+    scan = shapes["backdoored"].delivered
+    assert scan is not None
+    assert scan.replay is not None
+    nothing = next(
+        item.share_rise for item in scan.replay.families if item.share_rise.value is None
+    )
+    silent = tuple(replace(item, share_rise=nothing) for item in scan.replay.families)
+    mute = replace(scan, replay=replace(scan.replay, families=silent))
+    first = words(render_html(replace(shapes["backdoored"], delivered=mute)))
+    assert "Sinusoidal stripes and 41 more" in first
 
 
 def test_an_evaluation_shows_its_checks_and_its_seed(shapes: dict[str, Result]) -> None:
