@@ -90,7 +90,7 @@ def _difference(infos: Infos, missing: list[str], wrong: list[str], unexplained:
 def _configured(infos: Infos, hints: Hints) -> Recognised | None:
     """One candidate from a whole configuration; None when the weights contradict it."""
     config = dict(hints.config or {})
-    label = hints.name or _known_name(config) or _described(config)
+    label = hints.name or _name(config)
     try:
         missing, wrong, unexplained = explain(infos, config) if is_plain(config) else ([], [], [])
     except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
@@ -126,9 +126,8 @@ def _by_shapes(infos: Infos, base: dict[str, Any], hints: Hints) -> Recognised:
     configs = list(known.values()) or list(_derived(base, hints))
     evidence = f"shapes fit {', '.join(known)}" if known else f"shapes give a {describe(base)}"
     activations = (False, True) if hints.quick_gelu is None else (hints.quick_gelu,)
-    several = len(configs) > 1
     candidates = [
-        _candidate({**config, "quick_gelu": quick}, hints, several=several)
+        _candidate({**config, "quick_gelu": quick}, hints)
         for quick in activations
         for config in configs
     ]
@@ -158,9 +157,9 @@ def _known(infos: Infos) -> dict[str, dict[str, Any]]:
     }
 
 
-def _candidate(config: Mapping[str, Any], hints: Hints, *, several: bool) -> Candidate:
+def _candidate(config: Mapping[str, Any], hints: Hints) -> Candidate:
     return Candidate(
-        name=_known_name(config) or _derived_name(config, several),
+        name=_name(config),
         config=config,
         mean=hints.mean,
         std=hints.std,
@@ -186,27 +185,34 @@ def _derived(base: dict[str, Any], hints: Hints) -> Iterable[dict[str, Any]]:
         }
 
 
-def _derived_name(config: Mapping[str, Any], several: bool) -> str:
-    heads = ""
-    if several:
-        vision, text = config["vision_cfg"], config["text_cfg"]
-        heads = f" heads {vision['width'] // vision['head_width']}/{text['heads']}"
-    plain = _known_name({**config, "quick_gelu": False})
-    name = plain or f"derived {describe(config)}{heads}"
-    return f"{name}{'-quickgelu' if config['quick_gelu'] else ''}"
+def _name(config: Mapping[str, Any]) -> str:
+    """What an architecture is called: the same whether shapes or a configuration tell of it."""
+    if known := _known_name(config):
+        return known
+    plain = {**config, "quick_gelu": False}
+    try:
+        name = _known_name(plain) or describe(plain) + _heads(plain)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError):
+        return "the configuration"
+    return f"{name}{'-quickgelu' if config.get('quick_gelu') else ''}"
+
+
+def _heads(config: Mapping[str, Any]) -> str:
+    """The numbers of heads, where they are not the first that the widths suggest."""
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    towers = (text,) if isinstance(vision["layers"], (list, tuple)) else (vision, text)
+    usual = [tower["width"] // head_widths(tower["width"])[0] for tower in towers]
+    found = [
+        tower["heads"] if "heads" in tower else tower["width"] // tower.get("head_width", 64)
+        for tower in towers
+    ]
+    return "" if found == usual else f" heads {'/'.join(map(str, found))}"
 
 
 def _norm(hints: Hints, tower: int) -> dict[str, Any]:
     if hints.norm_eps is None or hints.norm_eps[tower] == 1e-5:
         return {}
     return {"norm_kwargs": {"eps": hints.norm_eps[tower]}}
-
-
-def _described(config: Mapping[str, Any]) -> str:
-    try:
-        return describe(config)
-    except (KeyError, TypeError):
-        return "the configuration"
 
 
 def _known_name(config: Mapping[str, Any]) -> str | None:

@@ -114,7 +114,7 @@ def _request(kind: type[Request], ctx: click.Context, given: dict[str, Any]) -> 
         values["policy"] = rules_of(ctx, given)
     return kind(
         **values,
-        settings={name: _plain(name, given[name]) for name in recorded},
+        settings={name: plain(name, given[name]) for name in recorded},
         origins={name: sources.origin(ctx, name) for name in recorded},
     )
 
@@ -160,10 +160,10 @@ def _synthetic(value: str | float | bool | None) -> SyntheticSpec | None:
     return SyntheticSpec() if text == "true" else parse_synthetic(str(value))
 
 
-def _plain(name: str, value: Any) -> Scalar:
+def plain(name: str, value: Any) -> Scalar:
     """A value fit for the record: a file by its name alone, so that no machine's paths get out."""
     if isinstance(value, tuple):
-        return ",".join(sorted(str(_plain(name, item)) for item in value))
+        return ",".join(sorted(str(plain(name, item)) for item in value))
     if isinstance(value, SyntheticSpec | FileSpec):
         return str(value)
     if name == "model" and is_uri(str(value)):

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import to_builtins
 
 from clipguard.cli import console, options
 from clipguard.cli.failures import line
+from clipguard.core import schema
 from clipguard.core.errors import ClipguardError, UsageError
 from clipguard.core.exits import Exit, worst
 from clipguard.core.origin import came_from
+from clipguard.core.results import Result, Subject
 from clipguard.core.text import printable
 
 if TYPE_CHECKING:
     from clipguard.checkpoint.types import Candidate, Checkpoint
     from clipguard.core.origin import Origin
+    from clipguard.pipeline.requests import ModelRequest
 
 
 @click.command("inspect")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--arch", metavar="NAME|FILE.json", help="Check the weights against an architecture.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Answer as JSON, every tensor included; for one MODEL."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Answer as JSON, a result that clipguard report renders, every tensor included; "
+    "for one MODEL.",
 )
 @options.online
 @options.speaking
@@ -50,17 +59,22 @@ def command(models: tuple[str, ...], arch: str | None, as_json: bool, online: bo
 def _one(model: str, arch: str | None, as_json: bool, online: bool) -> None:
     from clipguard.checkpoint import open_checkpoint
     from clipguard.core.progress import SILENT
+    from clipguard.pipeline import frame
     from clipguard.registry import resolved
 
+    asked = _request(model, arch)
     try:
         with resolved(model, online=online, progress=SILENT) as found:
             checkpoint = open_checkpoint(found.path, arch=arch)
     except ClipguardError as error:
         if as_json:
-            click.echo(_dump(_failure(error)))
+            console.emit(schema.dumps(frame.failure("inspect", asked, error)))
         raise
-    origin = found.origin
-    click.echo(_dump(_table(checkpoint, origin)) if as_json else _text(checkpoint, origin))
+    if as_json:
+        result = frame.inspection(replace(asked, origin=found.origin), _subject(checkpoint))
+        click.echo(_dump(result, checkpoint))
+    else:
+        click.echo(_text(checkpoint, found.origin))
 
 
 def _next(model: str, arch: str | None, online: bool) -> Exit:
@@ -74,42 +88,49 @@ def _next(model: str, arch: str | None, online: bool) -> Exit:
     return Exit.PASS
 
 
-def _dump(table: dict[str, Any]) -> str:
-    return json.dumps(table, indent=2, sort_keys=True)
+def _request(model: str, arch: str | None) -> ModelRequest:
+    """What was asked for, for the record."""
+    from clipguard.cli.asking import plain
+    from clipguard.pipeline.requests import ModelRequest
 
-
-def _failure(error: ClipguardError) -> dict[str, Any]:
-    from msgspec import to_builtins
-
-    return {
-        "recognised": False,
-        "exit_code": int(error.exit),
-        "error": {"code": error.code, "message": error.what, "remedy": error.remedy},
-        "findings": to_builtins(getattr(error, "findings", ())),
+    given = {
+        name: plain(name, value) for name, value in (("model", model), ("arch", arch)) if value
     }
+    return ModelRequest(
+        model=model, arch=arch, settings=given, origins=dict.fromkeys(given, "command line")
+    )
 
 
-def _table(checkpoint: Checkpoint, origin: Origin | None) -> dict[str, Any]:
-    from msgspec import to_builtins
-
-    return {
-        "recognised": True,
-        "exit_code": 0,
-        "artifact": to_builtins(checkpoint.artifact),
-        "origin": to_builtins(origin),
-        "format": checkpoint.format,
-        "layout": checkpoint.layout,
-        "dtype": checkpoint.dtype,
-        "parameters": _parameters(checkpoint),
+def _dump(result: Result, checkpoint: Checkpoint) -> str:
+    """The result, and beside it what only this command tells."""
+    more = {
         "candidates": to_builtins(checkpoint.candidates),
-        "evidence": list(checkpoint.evidence),
-        "notes": to_builtins(checkpoint.notes),
-        "findings": to_builtins(checkpoint.findings),
         "tensors": {
             name: {"shape": list(info.shape), "dtype": info.dtype}
             for name, info in checkpoint.tensors.infos().items()
         },
     }
+    return json.dumps({**to_builtins(result), **more}, indent=2, sort_keys=True)
+
+
+def _subject(checkpoint: Checkpoint) -> Subject:
+    """The facts of the first candidate; the others are named beside it."""
+    first, *others = checkpoint.candidates
+    size, length = _lengths(first)
+    return Subject(
+        artifact=checkpoint.artifact,
+        format=checkpoint.format,
+        layout=checkpoint.layout,
+        architecture=first.name,
+        image_size=size,
+        embed_dim=int(first.config["embed_dim"]),  # type: ignore[call-overload]  # JSON value
+        context_length=length,
+        parameters=_parameters(checkpoint),
+        dtype=checkpoint.dtype,
+        evidence=(*checkpoint.evidence, *(f"or {_described(item)}" for item in others)),
+        notes=checkpoint.notes,
+        findings=checkpoint.findings,
+    )
 
 
 def _text(checkpoint: Checkpoint, origin: Origin | None) -> str:
@@ -136,12 +157,18 @@ def _text(checkpoint: Checkpoint, origin: Origin | None) -> str:
 
 
 def _described(candidate: Candidate) -> str:
-    config: Any = candidate.config
-    vision, text = config["vision_cfg"], config["text_cfg"]
-    size, length = vision.get("image_size", 224), text.get("context_length", 77)
+    config = candidate.config
+    size, length = _lengths(candidate)
     activation = "QuickGELU" if config.get("quick_gelu") else "GELU"
     towers = f"{size} px, {config['embed_dim']} dimensions, {length} tokens, {activation}"
     return f"{candidate.name} ({towers}; {candidate.source})"
+
+
+def _lengths(candidate: Candidate) -> tuple[int, int]:
+    """Pixels of a picture's side and tokens of a text; open_clip's where nothing is said."""
+    config: Any = candidate.config
+    vision, text = config["vision_cfg"], config["text_cfg"]
+    return vision.get("image_size", 224), text.get("context_length", 77)
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -226,11 +226,11 @@ def output(default: str) -> Callable[[F], F]:
 
 layout = click.option(
     "--layout",
-    type=click.Choice(["open_clip", "hf"]),
+    type=click.Choice(["open_clip", "hf", "immich", "transformers.js"]),
     default="open_clip",
     show_default=True,
-    help="Names and configuration of the written weights: open_clip's, or Hugging Face's "
-    "CLIPModel.",
+    help="Whose names the written files carry: open_clip's, those of Hugging Face's CLIPModel, or "
+    "what immich or Transformers.js open; see docs/export.md.",
 )
 
 cleaning = _stacked(

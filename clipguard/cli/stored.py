@@ -8,7 +8,7 @@ from pathlib import Path
 from clipguard.core.errors import InputError
 from clipguard.core.results import Result
 
-REMEDY = "give the JSON written by scan, clean, audit or evaluate"
+REMEDY = "give the JSON written by scan, clean, audit, evaluate or inspect"
 LARGEST = 64_000_000  # bytes; a result with all its pictures has a few
 
 

@@ -22,7 +22,7 @@ from clipguard.core.measurement import StatedAttack as StatedAttack
 from clipguard.core.origin import Origin as Origin
 from clipguard.core.outcome import Outcome as Outcome
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 Scalar = str | int | float | bool | None
 
@@ -366,7 +366,8 @@ class Result:
     ``delivered`` is the scan of the file that was given, ``repaired`` that of the file that was
     written after cleaning; ``evaluation`` says what the file is good for, ``drill`` how well the
     scan works on it; ``retake`` tells that the verdict holds for the written ONNX pair as well;
-    ``findings`` are filled when the file itself is hostile and was not read.
+    ``findings`` are filled when the file itself is hostile and was not read; ``inspected`` is the
+    file where nothing but the file was looked at.
     ``gate`` tells how the policy led to the exit code. ``settings`` are the effective ones,
     ``origins`` where each came from. ``origin`` is there when a registry handed the file out.
     """
@@ -380,6 +381,7 @@ class Result:
     status: Status
     exit_code: int
     complete: bool
+    inspected: Subject | None = None
     delivered: Scan | None = None
     cleaning: Cleaning | None = None
     repaired: Scan | None = None

@@ -40,7 +40,7 @@ def loads(data: bytes, *, where: str = "result") -> Result:
             "result.invalid",
             f"not a clipguard result of schema {SCHEMA_VERSION}: {error}",
             where=where,
-            remedy="give the JSON written by scan, clean, audit or evaluate",
+            remedy="give the JSON written by scan, clean, audit, evaluate or inspect",
         ) from error
 
 

@@ -60,6 +60,7 @@ def predicate(result: Result) -> dict[str, Any]:
         "delivered": _scanned(result.delivered),
         "repaired": _scanned(result.repaired),
         "cleaning": _cleaned(result),
+        "retake": result.retake,
         "gate": result.gate,
         "parents": [_descriptor(result.delivered.subject.artifact)] if result.delivered else [],
         "data": [_digest(name, value) for name, value in proof.digests.items()] if proof else [],

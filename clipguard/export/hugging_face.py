@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clipguard.checkpoint.layout import layout, stored_as
 from clipguard.core.errors import InputError
 from clipguard.core.results import Export
-from clipguard.export.files import artifact, staged
+from clipguard.export.files import artifact, staged, uncompared
 from clipguard.export.weights import Stored
 from clipguard.model.openclip import END, START
 from clipguard.model.seam import ClipSpec
@@ -55,10 +55,7 @@ def write_hugging_face_folder(model: Stored, folder: Path) -> tuple[Export, ...]
         shutil.copymode(staging / CONFIG, staging / WEIGHTS)
         written = [artifact(staging / name) for name in (WEIGHTS, CONFIG, PREPROCESSOR)]
     kinds = ("hugging_face.weights", "hugging_face.config", "hugging_face.preprocessor")
-    return tuple(
-        Export(artifact=item, kind=kind, min_cosine=None, max_abs_difference=None, compared=0)
-        for item, kind in zip(written, kinds, strict=True)
-    )
+    return tuple(map(uncompared, written, kinds))
 
 
 def require_room(spec: ClipSpec) -> None:
@@ -170,7 +167,7 @@ def _no_place(architecture: str, what: str) -> InputError:
         "export.layout",
         f"Hugging Face's CLIPModel has no place for {what}",
         where=architecture,
-        remedy="leave --layout hf out",
+        remedy="use --layout open_clip",
     )
 
 

@@ -20,7 +20,7 @@ from clipguard.core.seeds import Seeds
 from clipguard.export.limits import ParityLimits, rules
 from clipguard.model.onnx import OnnxClip
 from clipguard.model.openclip import class_names
-from clipguard.model.pair import Form, file_names
+from clipguard.model.pair import OWN, Convention, Form, file_names
 from clipguard.model.seam import ClipModel
 
 COUNT = 64
@@ -45,7 +45,9 @@ class Parity:
         return f"cosine {self.min_cosine:.6f}, difference {self.max_abs_difference:.2g}"
 
 
-def check_pair(model: ClipModel, folder: Path, form: Form = "fp32") -> tuple[Parity, Parity]:
+def check_pair(
+    model: ClipModel, folder: Path, form: Form = "fp32", convention: Convention = OWN
+) -> tuple[Parity, Parity]:
     """Compare a model with its ONNX pair over 64 pictures and 64 texts.
 
     Returns:
@@ -55,8 +57,8 @@ def check_pair(model: ClipModel, folder: Path, form: Form = "fp32") -> tuple[Par
         RefusedError: a tower disagrees; the files must not be used.
         InputError: a file cannot be loaded.
     """
-    parities = compare_pair(model, OnnxClip(folder, form))
-    for name, parity in zip(file_names(form), parities, strict=True):
+    parities = compare_pair(model, OnnxClip(folder, form, convention))
+    for name, parity in zip(file_names(form, convention), parities, strict=True):
         if not parity.holds(form):
             raise RefusedError(
                 "export.parity",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from clipguard.core import atomic
-from clipguard.core.results import Artifact, Export
-from clipguard.export.files import artifact, staged
+from clipguard.core.results import Export
+from clipguard.export.files import artifact, staged, uncompared
 from clipguard.model.seam import ClipSpec
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def write_open_clip_folder(model: Stored, folder: Path) -> tuple[Export, ...]:
         shutil.copymode(staging / CONFIG, staging / WEIGHTS)
         written = (artifact(staging / WEIGHTS), artifact(staging / CONFIG))
     weights, config = written
-    return _export(weights, "open_clip.weights"), _export(config, "open_clip.config")
+    return uncompared(weights, "open_clip.weights"), uncompared(config, "open_clip.config")
 
 
 def write_marked(model: Stored, path: Path, mark: str) -> None:
@@ -92,7 +92,3 @@ def _write_weights(state: Mapping[str, Tensor], path: Path, mark: str = "") -> N
         arrays[name] = whole.contiguous().numpy()
     # One entry only: the header keeps metadata in an order that is not fixed.
     save_file(arrays, path, metadata={"clipguard": f"{version('clipguard')}{mark}"})
-
-
-def _export(written: Artifact, kind: str) -> Export:
-    return Export(artifact=written, kind=kind, min_cosine=None, max_abs_difference=None, compared=0)

@@ -10,19 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from clipguard.core.errors import InputError, MachineError
 from clipguard.model import compat
 from clipguard.model.onnx_file import require_own_data
 from clipguard.model.openclip import END, STANDARD_VOCABULARY, START
-from clipguard.model.pair import (
-    IMAGE_INPUT,
-    IMAGE_OUTPUT,
-    TEXT_INPUT,
-    TEXT_OUTPUT,
-    Form,
-    file_names,
-)
+from clipguard.model.pair import OWN, Convention, Form, file_names
 from clipguard.model.seam import ClipSpec
 
 TOKENIZER = {
@@ -42,6 +36,7 @@ class OnnxClip:
     Args:
         folder: holds the two files.
         form: which of the pairs in it.
+        convention: what the pair was written for.
 
     Raises:
         InputError: a file is missing, is no ONNX model, or was not written by clipguard.
@@ -49,8 +44,9 @@ class OnnxClip:
         MachineError: onnxruntime is not installed.
     """
 
-    def __init__(self, folder: Path, form: Form = "fp32") -> None:
-        visual, textual = (folder / name for name in file_names(form))
+    def __init__(self, folder: Path, form: Form = "fp32", convention: Convention = OWN) -> None:
+        visual, textual = (folder / name for name in file_names(form, convention))
+        self._convention = convention
         self._visual, self._textual = _session(visual), _session(textual)
         self._spec = _spec(self._visual.get_modelmeta().custom_metadata_map, visual)
         self._mean = torch.tensor(self._spec.mean).view(1, 3, 1, 1)
@@ -68,12 +64,18 @@ class OnnxClip:
     def encode_image(self, pixels: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in 0..1 -> (B, D) unit-norm float32."""
         normalised = (pixels.detach().cpu() - self._mean) / self._std
-        return _run(self._visual, IMAGE_OUTPUT, {IMAGE_INPUT: normalised.numpy()})
+        return self._embed(self._visual, 0, normalised.numpy())
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """B strings -> (B, D) unit-norm float32."""
         tokens: Tensor = self._tokenizer(list(texts))
-        return _run(self._textual, TEXT_OUTPUT, {TEXT_INPUT: tokens.numpy()})
+        return self._embed(self._textual, 1, tokens.numpy().astype(self._convention.tokens))
+
+    def _embed(self, session: Any, tower: int, inputs: Any) -> Tensor:
+        wanted = self._convention
+        (found,) = session.run([wanted.outputs[tower]], {wanted.inputs[tower]: inputs})
+        embeddings = torch.from_numpy(found)
+        return embeddings if wanted.normalized else F.normalize(embeddings, dim=-1)
 
 
 def metadata(spec: ClipSpec) -> dict[str, str]:
@@ -146,8 +148,3 @@ def _session(path: Path) -> Any:
             where=str(path),
             remedy="export the model again",
         ) from error
-
-
-def _run(session: Any, output: str, inputs: Mapping[str, Any]) -> Tensor:
-    (embeddings,) = session.run([output], dict(inputs))
-    return torch.from_numpy(embeddings)

@@ -10,7 +10,7 @@ from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import Gate, Outcome, Result, Scan
 from clipguard.core.seeds import Seeds
-from clipguard.model.pair import Form
+from clipguard.model.pair import CONVENTIONS, Form
 from clipguard.model.processes import Processes, joined
 from clipguard.pipeline import attempt, frame
 from clipguard.pipeline.clean import mend, publish
@@ -60,7 +60,8 @@ def _audit(
             forms: tuple[Form, ...] = ("fp32",) if exit_code is Exit.PASS else ()
             parts["exports"] = export(model, work, request.layout, forms, progress)
             if forms:
-                parts["retake"] = retake(exported, probed.scan, work, progress)
+                convention = CONVENTIONS[request.layout]
+                parts["retake"] = retake(exported, probed.scan, work, progress, convention)
         result = frame.result("audit", request, exit_code, gate=gate, **parts)
         if processes.main:
             publish(result, work, target)

@@ -18,7 +18,7 @@ from clipguard.core.seeds import Seeds
 from clipguard.export.attestation import write_attestation
 from clipguard.export.card import write_card, write_record
 from clipguard.model.openclip import OpenClipModel
-from clipguard.model.pair import Form
+from clipguard.model.pair import CONVENTIONS, Form
 from clipguard.model.processes import Processes, joined
 from clipguard.pairs import supply
 from clipguard.pipeline import attempt, frame
@@ -90,7 +90,9 @@ def _clean(
             cleaning=repair.cleaning,
             repaired=repair.repaired.scan,
             exports=exports,
-            retake=retake(repair.repaired, probed.scan, work, progress) if accepted else None,
+            retake=retake(repair.repaired, probed.scan, work, progress, CONVENTIONS[request.layout])
+            if accepted
+            else None,
         )
         if processes.main:
             publish(result, work, request.output if accepted else rejected)

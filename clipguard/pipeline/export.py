@@ -13,17 +13,20 @@ from clipguard.core.exits import Exit
 from clipguard.core.progress import SILENT, Progress
 from clipguard.core.results import CheckState, Export, Result
 from clipguard.core.seeds import Seeds
+from clipguard.export.companions import write_companions
 from clipguard.export.hugging_face import require_room, write_hugging_face_folder
 from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.sums import write_sums
 from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.batching import Meter
 from clipguard.model.openclip import OpenClipModel, build_model
-from clipguard.model.pair import Form
+from clipguard.model.pair import CONVENTIONS, Form
 from clipguard.pipeline import frame
 from clipguard.pipeline.load import load
 from clipguard.pipeline.requests import ExportRequest, Layout
 from clipguard.probes.validity import finite
+
+_HUGGING_FACE = ("hf", "transformers.js")  # layouts with the weights of CLIPModel
 
 
 def export_model(request: ExportRequest, progress: Progress = SILENT) -> Result:
@@ -51,18 +54,20 @@ def export(
     Args:
         model: what to write.
         work: the folder that receives the files.
-        layout: how the weights are named.
+        layout: whose names the files carry.
         forms: of the ONNX pair; none: no pair.
         progress: where to report.
 
     Raises:
         RefusedError: a pair disagrees with the model.
     """
-    written = write_weights(model, work, layout)
+    written = write_weights(model, work, layout) + write_companions(model.spec, work, layout)
     if forms:
         progress.say("exporting the ONNX pair and comparing it with the torch model")
         digest = written[0].artifact.sha256
-        written += write_onnx_pair(model, work, source_sha256=digest, forms=forms)
+        written += write_onnx_pair(
+            model, work, source_sha256=digest, forms=forms, convention=CONVENTIONS[layout]
+        )
     return written
 
 
@@ -76,7 +81,7 @@ def deliver(work: Path, target: Path) -> None:
 
 def write_weights(model: OpenClipModel, work: Path, layout: Layout) -> tuple[Export, ...]:
     """Weights and configuration in a layout; the weights come first."""
-    if layout == "hf":
+    if layout in _HUGGING_FACE:
         return write_hugging_face_folder(model, work)
     return write_open_clip_folder(model, work)
 
@@ -85,9 +90,9 @@ def require_layout(model: OpenClipModel, layout: Layout) -> None:
     """Refuse a layout that has no place for the model before any work is done.
 
     Raises:
-        InputError: it is Hugging Face's, and the model is no plain vision transformer.
+        InputError: its weights are Hugging Face's, and the model is no plain vision transformer.
     """
-    if layout == "hf":
+    if layout in _HUGGING_FACE:
         require_room(model.spec)
 
 

@@ -17,6 +17,7 @@ from clipguard.core.results import (
     Result,
     Scan,
     Status,
+    Subject,
     ToolInfo,
 )
 from clipguard.pipeline.requests import ModelRequest, ScanRequest
@@ -41,36 +42,54 @@ def gate(scan: Scan, request: ScanRequest, delivered: Scan | None = None) -> Gat
 
 def result(command: str, request: ModelRequest, exit_code: Exit, **parts: object) -> Result:
     """A whole result. ``--exit-zero`` reports the status but never gates."""
-    return Result(
-        schema_version=SCHEMA_VERSION,
-        command=command,
-        tool=tool(),
+    return _framed(
+        command,
+        request,
+        exit_code,
         environment=environment(request.device),
-        settings=dict(request.settings),
-        origins=dict(request.origins),
-        origin=request.origin,
-        status=_STATUS[exit_code],
         exit_code=int(Exit.PASS if request.exit_zero else exit_code),
         complete=exit_code in {Exit.PASS, Exit.FINDING},
-        **parts,  # type: ignore[arg-type]  # the optional fields of Result
+        **parts,
+    )
+
+
+def inspection(request: ModelRequest, subject: Subject) -> Result:
+    """The result of looking at a file alone: nothing was computed, so torch stays out."""
+    return _framed(
+        "inspect",
+        request,
+        Exit.PASS,
+        environment=None,
+        exit_code=int(Exit.PASS),
+        complete=True,
+        inspected=subject,
     )
 
 
 def failure(command: str, request: ModelRequest, error: ClipguardError) -> Result:
     """The result of a command that could not run, or that met a hostile file."""
-    return Result(
-        schema_version=SCHEMA_VERSION,
-        command=command,
-        tool=tool(),
+    return _framed(
+        command,
+        request,
+        error.exit,
         environment=None,
-        settings=dict(request.settings),
-        origins=dict(request.origins),
-        origin=request.origin,
-        status=_STATUS[error.exit],
         exit_code=int(error.exit),
         complete=False,
         findings=error.findings if isinstance(error, HostileFile) else (),
         error=Failure(code=error.code, message=error.what, remedy=error.remedy),
+    )
+
+
+def _framed(command: str, request: ModelRequest, end: Exit, **parts: object) -> Result:
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        command=command,
+        tool=tool(),
+        settings=dict(request.settings),
+        origins=dict(request.origins),
+        origin=request.origin,
+        status=_STATUS[end],
+        **parts,  # type: ignore[arg-type]  # the other fields of Result
     )
 
 

@@ -13,7 +13,8 @@ from clipguard.core.results import Origin, Scalar
 from clipguard.model.pair import Form
 from clipguard.pairs.spec import FileSpec, SyntheticSpec, expand
 
-Layout = Literal["open_clip", "hf"]
+Layout = Literal["open_clip", "hf", "immich", "transformers.js"]
+"""Whose names the files carry; those of the ONNX pair are in ``model.pair``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class ExportRequest(ModelRequest):
     Args:
         output: folder to write.
         precision: forms of the ONNX pair.
-        layout: how the weights are named.
+        layout: whose names the files carry.
     """
 
     output: Path
@@ -127,7 +128,7 @@ class CleanRequest(ScanRequest):
         save_every: steps between two kept states.
         eval: data to prove the repair on beside held-out pairs; None: none.
         max_utility_drop: largest fall of accuracy or recall that is accepted, 0..1.
-        layout: how the weights are named, ``open_clip`` or ``hf``.
+        layout: whose names the files carry.
         keep_embeddings: clean pictures have to stay where the delivered model puts them.
     """
 

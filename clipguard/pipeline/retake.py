@@ -23,7 +23,7 @@ from clipguard.export.limits import rules
 from clipguard.measure.rise import Rise
 from clipguard.model.batching import embed_images
 from clipguard.model.onnx import OnnxClip
-from clipguard.model.pair import file_names
+from clipguard.model.pair import OWN, Convention, file_names
 from clipguard.pipeline.scan import Measured, Probed
 from clipguard.probes.bench import Bench
 from clipguard.probes.carriers import Carriers
@@ -36,7 +36,13 @@ from clipguard.verdict.judge import judge, reproduced
 Rises = tuple[FamilyResult, Rise, Rise]
 
 
-def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) -> Retake | None:
+def retake(
+    probed: Probed,
+    delivered: Scan,
+    folder: Path,
+    progress: Progress,
+    convention: Convention = OWN,
+) -> Retake | None:
     """Replay what decides through the pair in ``folder``.
 
     Args:
@@ -44,6 +50,7 @@ def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) ->
         delivered: the scan of the model that was given.
         folder: holds the pair in float32.
         progress: where to report.
+        convention: what the pair was written for.
 
     Returns:
         None when the model was not fit to be measured.
@@ -55,7 +62,7 @@ def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) ->
     if measured is None:
         return None
     families = _deciding(measured.replay, delivered)
-    through, seen = _through(measured, OnnxClip(folder), progress)
+    through, seen = _through(measured, OnnxClip(folder, convention=convention), progress)
     bench, carriers = measured.bench, measured.held_out
     with progress.stage("onnx", 2 * len(families) * len(seen)) as stage:
         rises: list[Rises] = [
@@ -66,7 +73,7 @@ def retake(probed: Probed, delivered: Scan, folder: Path, progress: Progress) ->
         outcome=_outcome(probed.scan, measured.replay, rises),
         families=tuple(_told(*item) for item in rises),
     )
-    _require_agreement(found, probed.scan.verdict.outcome)
+    _require_agreement(found, probed.scan.verdict.outcome, file_names("fp32", convention))
     return found
 
 
@@ -131,7 +138,7 @@ def _outcome(scan: Scan, replayed: Replay, rises: Sequence[Rises]) -> Outcome:
     return judge(scan.checks, again, calibration.load(), scan.verdict.prior).outcome
 
 
-def _require_agreement(found: Retake, outcome: Outcome) -> None:
+def _require_agreement(found: Retake, outcome: Outcome, names: Sequence[str]) -> None:
     worst = max(found.families, key=lambda item: item.difference)
     if worst.difference <= rules().retake.max_difference and found.outcome is outcome:
         return
@@ -139,6 +146,6 @@ def _require_agreement(found: Retake, outcome: Outcome) -> None:
         "export.retake",
         f"the gain of {worst.concept!r} under {worst.family} lies {worst.difference:.3f} from "
         f"torch's, and the verdict is {found.outcome.value}, in torch {outcome.value}",
-        where=" and ".join(file_names("fp32")),
+        where=" and ".join(names),
         remedy="use the safetensors file, and report the versions of torch and onnxruntime",
     )

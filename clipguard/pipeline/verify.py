@@ -12,7 +12,7 @@ from typing import Literal
 
 from clipguard.export import attested, sums
 from clipguard.export.attestation import FILE
-from clipguard.model.pair import FORMS, Form, file_names
+from clipguard.model.pair import CONVENTIONS, FORMS, Convention, Form, file_names
 
 WEIGHTS = ("open_clip_model.safetensors", "model.safetensors")
 
@@ -75,10 +75,15 @@ def _attestation(folder: Path) -> Finding:
 
 def _parity(folder: Path) -> Finding:
     weights = next((name for name in WEIGHTS if (folder / name).is_file()), None)
-    forms = [form for form in FORMS if all((folder / name).is_file() for name in file_names(form))]
-    if weights is None or not forms:
+    pairs = [
+        (convention, form)
+        for convention in dict.fromkeys(CONVENTIONS.values())
+        for form in FORMS
+        if all((folder / name).is_file() for name in file_names(form, convention))
+    ]
+    if weights is None or not pairs:
         return Finding("parity", "skipped", "there are no weights beside an ONNX pair")
-    compared = list(_compared(folder, forms))
+    compared = list(_compared(folder, pairs))
     faults = tuple(
         Fault(name, f"disagrees with {weights}: {told}")
         for name, told, good in compared
@@ -90,15 +95,17 @@ def _parity(folder: Path) -> Finding:
     return Finding("parity", "passed", f"onnxruntime agrees with {weights}: {text}")
 
 
-def _compared(folder: Path, forms: Sequence[Form]) -> Iterator[tuple[str, str, bool]]:
-    """Name, agreement in words, and whether it holds, of both towers of every form."""
+def _compared(
+    folder: Path, pairs: Sequence[tuple[Convention, Form]]
+) -> Iterator[tuple[str, str, bool]]:
+    """Name, agreement in words, and whether it holds, of both towers of every pair."""
     from clipguard.checkpoint import open_checkpoint
     from clipguard.export.parity import compare_pair
     from clipguard.model.onnx import OnnxClip
     from clipguard.model.openclip import build_model
 
     model = build_model(open_checkpoint(str(folder)))
-    for form in forms:
-        parities = compare_pair(model, OnnxClip(folder, form))
-        for name, parity in zip(file_names(form), parities, strict=True):
+    for convention, form in pairs:
+        parities = compare_pair(model, OnnxClip(folder, form, convention))
+        for name, parity in zip(file_names(form, convention), parities, strict=True):
             yield name, str(parity), parity.holds(form)

@@ -13,8 +13,17 @@ from typing import Literal
 
 from clipguard.core.gate import Charge, Suppressed
 from clipguard.core.origin import came_from
-from clipguard.core.results import Check, CheckState, Finding, Outcome, Result, Scan, Severity
-from clipguard.report import words
+from clipguard.core.results import (
+    Check,
+    CheckState,
+    Finding,
+    Outcome,
+    Result,
+    Scan,
+    Severity,
+    Subject,
+)
+from clipguard.report import inputs, words
 from clipguard.verdict import policy
 
 Level = Literal["error", "warning", "note"]
@@ -110,9 +119,7 @@ def pardons(result: Result) -> tuple[Suppressed, ...]:
 
 def findings(result: Result) -> tuple[Finding, ...]:
     """All findings about the given file, whether it was read or refused."""
-    subject = result.delivered.subject if result.delivered is not None else None
-    if subject is None and result.evaluation is not None:
-        subject = result.evaluation.subject
+    subject = inputs.subject(result)
     return (*result.findings, *(subject.findings if subject is not None else ()))
 
 
@@ -129,6 +136,8 @@ def gaps(result: Result) -> tuple[Gap, ...]:
         found += _unseen(scan) if scan is not None else ()
     if result.evaluation is not None:
         found += _unpassed(result.evaluation.checks)
+    if result.inspected is not None:
+        found += _noted(result.inspected)
     if result.delivered is None or result.delivered.replay is None:
         level: Level = "warning" if result.evaluation is None else "note"
         found.append(Gap("coverage.not_probed", level, NOT_PROBED))
@@ -188,10 +197,14 @@ def _unpassed(checks: Sequence[Check]) -> Iterator[Gap]:
             yield Gap(item.id, _CHECKS[item.state], item.reason)
 
 
+def _noted(subject: Subject) -> Iterator[Gap]:
+    for note in subject.notes:
+        yield Gap(note.code, "note", note.text)
+
+
 def _unseen(scan: Scan) -> Iterator[Gap]:
     yield from _unpassed(scan.checks)
-    for note in scan.subject.notes:
-        yield Gap(note.code, "note", note.text)
+    yield from _noted(scan.subject)
     for family in scan.replay.families if scan.replay is not None else ():
         if family.share_rise.value is None:
             why = family.share_rise.absent or "no reason is recorded"

@@ -61,6 +61,8 @@ def _metadata(result: Result) -> dict[str, Any]:
     if result.gate is not None:
         facts["judged"] = result.gate.subject
         facts["accepted"] = [words.suppressed(item) for item in result.gate.suppressed]
+    if result.retake is not None:
+        facts["retake"] = words.retaken(result.retake)
     return {
         "tools": {"components": [tool]},
         "component": _described(result),
@@ -81,6 +83,9 @@ def _described(result: Result) -> dict[str, Any]:
         return _scanned(result, result.delivered, "model")
     if result.evaluation is not None:
         return _evaluated(result.evaluation)
+    if result.inspected is not None:
+        facts = {"finding": _findings(result)}
+        return _model(result.inspected, "model", _card(result.inspected, ()), facts)
     return _MODEL | {
         "bom-ref": "model",
         "name": _text(words.subject_name(result)),
@@ -173,9 +178,9 @@ def _mended(cleaning: Cleaning) -> Iterator[dict[str, Any] | None]:
 
 def _cost(cleaning: Cleaning) -> Iterator[str]:
     if cleaning.proof is not None:
-        proof = cleaning.proof
-        fall = f"{proof.judged_by} fell by {figures.measurement(proof.loss)} in the repair"
-        yield _text(f"{fall}, at most {figures.percent(proof.limit)} may be lost")
+        yield _text(words.cost(cleaning.proof))
+        if cleaning.proof.rebound is not None:
+            yield _text(words.rebound(cleaning.proof.rebound))
 
 
 def _metric(item: Measurement, where: str) -> dict[str, Any] | None:
@@ -198,6 +203,7 @@ def _file(number: int, item: Export) -> dict[str, Any]:
         "kind": item.kind,
         "size_bytes": item.artifact.size_bytes,
         "min_cosine": item.min_cosine,
+        "max_abs_difference": item.max_abs_difference,
     }
     return {
         "type": "file",

@@ -22,7 +22,7 @@ from clipguard.core.results import (
     Status,
     Subject,
 )
-from clipguard.report import alerts, figures, words
+from clipguard.report import alerts, figures, inputs, words
 from clipguard.verdict.judge import reproduced
 
 Direction = Literal["worse", "better", "changed"]
@@ -86,12 +86,7 @@ def _run(first: Result, second: Result) -> Iterator[Change]:
         yield from _plain("run", name, before, after)
     for name in sorted({*first.settings, *second.settings}):
         yield from _plain("settings", name, first.settings.get(name), second.settings.get(name))
-    yield from _subject("file", _file(first), _file(second))
-
-
-def _file(result: Result) -> Subject | None:
-    about = result.delivered or result.evaluation
-    return about.subject if about is not None else None
+    yield from _subject("file", inputs.subject(first), inputs.subject(second))
 
 
 def _subject(part: str, before: Subject | None, after: Subject | None) -> Iterator[Change]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -66,11 +65,11 @@ def dose_curve(family: FamilyResult, name: str) -> Markup:
         )
         for values, colour, marker, line, label in series:
             axes.plot(strengths, values, line, color=colour, marker=marker, label=label)
-        _percent_axis(axes.yaxis, axes)
+        _percent(axes, "y")
         axes.set_ylim(min(-0.02, *(value for values, *_ in series for value in values)), 1.04)
         axes.set_xlim(left=0)
         axes.set_xlabel("strength: root-mean-square pixel change")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        _legend(axes, columns=2)
 
     return _chart(
         draw,
@@ -92,14 +91,8 @@ def null_strip(replay: Replay, suspect: str | None, name: str) -> Markup:
         axes.plot(list(replay.null), [1.0] * len(replay.null), "|", color=INK, markersize=18, mew=2)
         axes.plot(others, _spread(others), "o", color=MUTED, markersize=6, alpha=0.75)
         axes.plot(chosen, [0.0] * len(chosen), "D", color=SUSPECT, markersize=10)
-        rows = ["families", "controls"]
-        axes.set_yticks([0.0, 1.0], rows)
-        axes.set_ylim(-0.6, 1.5)
+        _rows(axes, ["families", "controls"], "gain of the favoured concept")
         axes.set_xlim(min(-0.03, *replay.null, *(value for value, _ in gains)) - 0.02, 1.03)
-        axes.tick_params(axis="y", length=0)
-        _percent_axis(axes.xaxis, axes)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel("gain of the favoured concept")
 
     return _chart(
         draw,
@@ -125,7 +118,7 @@ def drift(steps: Sequence[StepRecord], tau: float | None, name: str) -> Markup:
         axes.grid(visible=True, axis="y")
         axes.set_xlabel("step")
         axes.set_ylabel("squared distance")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+        _legend(axes, columns=3)
 
     return _chart(
         draw,
@@ -153,9 +146,8 @@ def tradeoff(rounds: Sequence[RoundRecord], name: str) -> Markup:
         axes.plot(kept, left, "-", color=GRID)
         axes.plot(kept[1:], left[1:], "o", color=SECOND, markersize=8, label="on the way")
         axes.plot(kept[:1], left[:1], "D", color=SUSPECT, markersize=10, label="as delivered")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-        for axis in (axes.xaxis, axes.yaxis):
-            _percent_axis(axis, axes)
+        _legend(axes, columns=2)
+        _percent(axes, "x", "y")
         axes.set_ylim(min(-0.04, *left) - 0.01, max(0.25, *left) * 1.1)
         axes.set_xlim(min(0.9, *kept) - 0.02, 1.01)
         axes.set_xlabel("answers of the delivered model kept")
@@ -180,13 +172,9 @@ def power(families: Sequence[Power], name: str) -> Markup:
             if span is not None:
                 axes.plot([span.low, span.high], [row, row], "-", color=MUTED)
             axes.plot([item.found.value or 0.0], [row], "o", color=SECOND, markersize=8)
-        axes.set_yticks(range(len(families)), [item.title[:_LABEL] for item in reversed(families)])
-        axes.set_ylim(-0.6, len(families) - 0.4)
+        names = [item.title[:_LABEL] for item in reversed(families)]
+        _rows(axes, names, "planted backdoors found")
         axes.set_xlim(-0.02, 1.03)
-        axes.tick_params(axis="y", length=0)
-        _percent_axis(axes.xaxis, axes)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel("planted backdoors found")
 
     return _chart(
         draw,
@@ -220,10 +208,26 @@ def _chart(
     return themed(buffer.getvalue(), name, title, description)
 
 
-def _percent_axis(axis: Axis, axes: Axes) -> None:
-    axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol="\u00a0%"))
+def _percent(axes: Axes, *names: Literal["x", "y"]) -> None:
+    for name in names:
+        formatter = PercentFormatter(xmax=1, decimals=0, symbol="\u00a0%")
+        getattr(axes, f"{name}axis").set_major_formatter(formatter)
     axes.grid(visible=True)
     axes.set_axisbelow(True)
+
+
+def _rows(axes: Axes, names: Sequence[str], label: str) -> None:
+    """Marks in named rows, the first one lowest, over percent of what ``label`` says."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.tick_params(axis="y", length=0)
+    _percent(axes, "x")
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(label)
+
+
+def _legend(axes: Axes, *, columns: int) -> None:
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
 def _spread(values: Sequence[float]) -> list[float]:

@@ -91,6 +91,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        parity=words.parity,
         percent=figures.percent,
         number=figures.number,
         signed=figures.signed,

@@ -5,24 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clipguard.core.results import PairRecord, Result
+from clipguard.core.results import PairRecord, Result, Subject
 from clipguard.report.figures import number
 
 
 @dataclass(frozen=True)
 class Data:
-    """Data that a model was trained or measured on; ``sha256`` is None when it was not recorded."""
+    """Data that a model was trained or measured on; ``sha256`` is None when it was not recorded.
+
+    ``unused`` names the first items of it that could not be used.
+    """
 
     name: str
     used: str
     sha256: str | None = None
+    unused: tuple[str, ...] = ()
+
+
+def subject(result: Result) -> Subject | None:
+    """The checkpoint that was given, as recognised; None when it was not read."""
+    about = result.delivered or result.evaluation
+    return about.subject if about is not None else result.inspected
 
 
 def files(result: Result) -> tuple[tuple[str, str], ...]:
     """Name and SHA-256 of the models that the result judges, the delivered one first."""
-    judged = {"": result.delivered or result.evaluation, " (repaired)": result.repaired}
+    repaired = result.repaired.subject if result.repaired is not None else None
+    judged = {"": subject(result), " (repaired)": repaired}
     return tuple(
-        (f"{item.subject.artifact.name}{role}", item.subject.artifact.sha256)
+        (f"{item.artifact.name}{role}", item.artifact.sha256)
         for role, item in judged.items()
         if item is not None
     )
@@ -49,4 +60,4 @@ def _data(result: Result) -> Iterator[Data]:
 
 def _pairs(item: PairRecord, used: str) -> Data:
     skipped = f"; {number(item.skipped)} could not be used" if item.skipped else ""
-    return Data(item.id, f"{number(item.pairs)} pairs {used}{skipped}")
+    return Data(item.id, f"{number(item.pairs)} pairs {used}{skipped}", unused=item.first_skipped)

@@ -29,7 +29,7 @@ from clipguard.core.results import (
     Status,
 )
 from clipguard.core.text import printable
-from clipguard.report import alerts, figures, words
+from clipguard.report import alerts, figures, inputs, words
 
 State = Literal["passed", "failure", "error", "skipped"]
 
@@ -114,7 +114,7 @@ def _write(suite: ElementTree.Element, case: Case) -> None:
 
 
 def _file(result: Result) -> Iterator[Case]:
-    read = result.delivered is not None or result.evaluation is not None
+    read = inputs.subject(result) is not None or bool(result.exports)
     refused = {item.rule for item in result.findings}
     if result.error is not None and result.error.code not in refused:
         text = f"{result.error.message}; {result.error.remedy}".rstrip("; ")
@@ -129,7 +129,7 @@ def _file(result: Result) -> Iterator[Case]:
         state: State = "failure" if gates else "skipped"
         text = f"{item.severity.value}: {item.what}; {item.remedy}{accepted}"
         yield Case("file", f"{item.rule} {item.where}", state, item.rule, text)
-    if not read:
+    if result.delivered is None and result.evaluation is None:
         yield Case("delivered", "verdict", "skipped", "coverage.not_probed", alerts.NOT_PROBED)
 
 

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from clipguard.core import resources
 from clipguard.core.gate import Gate
+from clipguard.core.origin import came_from
 from clipguard.core.results import Result
 from clipguard.core.text import printable
-from clipguard.report import alerts, figures, words
+from clipguard.report import alerts, figures, inputs, words
 
 MOST = 50  # rows of a table or list
 _FAMILIES = 12
@@ -30,7 +31,6 @@ _INVISIBLE = "&#8203;"  # a space without width
 def render_markdown(result: Result) -> bytes:
     """The summary: verdict, figures, what is not covered, the strongest families."""
     scan = result.delivered
-    about = scan or result.evaluation
     stated = result.evaluation.attack if result.evaluation is not None else None
     utility = result.evaluation.utility if result.evaluation is not None else ()
     families = scan.replay.families if scan is not None and scan.replay is not None else ()
@@ -40,7 +40,7 @@ def render_markdown(result: Result) -> bytes:
         .render(
             result=result,
             scan=scan,
-            subject=about.subject if about is not None else None,
+            subject=inputs.subject(result),
             findings=alerts.findings(result),
             gaps=alerts.gaps(result),
             told=_policy(result.gate) if result.gate is not None else [],
@@ -110,18 +110,23 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         code=code,
+        parity=words.parity,
         percent=figures.percent,
         ratio=figures.ratio,
         measurement=figures.measurement,
         words=figures.words,
     )
     environment.globals.update(
+        came_from=came_from,
+        cost=words.cost,
         heading=words.heading,
         verdict=words.verdict,
         lead=words.lead,
         subject_name=words.subject_name,
         exit_meaning=words.exit_meaning,
         next_step=words.next_step,
+        rebound=words.rebound,
+        retaken=words.retaken,
         command_line=words.command_line,
         left_out=_left_out,
     )

@@ -19,7 +19,7 @@ from clipguard.config.explanations import Explanation, load_explanations
 from clipguard.core.gate import Suppressed
 from clipguard.core.results import Result, Severity
 from clipguard.core.text import printable
-from clipguard.report import alerts, words
+from clipguard.report import alerts, inputs, words
 from clipguard.report.alerts import LEVELS, Alert, Gap
 
 SCHEMA = (
@@ -129,12 +129,11 @@ def _notification(gap: Gap, known: Sequence[str]) -> dict[str, Any]:
 
 def _artifact(result: Result, uri: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"location": {"uri": uri}, "roles": ["analysisTarget"]}
-    about = result.delivered or result.evaluation
-    if about is not None:
-        artifact = about.subject.artifact
+    subject = inputs.subject(result)
+    if subject is not None:
         entry |= {
-            "hashes": {"sha-256": _text(artifact.sha256)},
-            "length": max(artifact.size_bytes, 0),
+            "hashes": {"sha-256": _text(subject.artifact.sha256)},
+            "length": max(subject.artifact.size_bytes, 0),
         }
     return entry
 

@@ -9,13 +9,14 @@ from clipguard.core.drill import Drill
 from clipguard.core.gate import Gate
 from clipguard.core.measurement import Measurement, Proof
 from clipguard.core.origin import came_from
-from clipguard.core.results import Evaluation, Export, Result, Retake, Scan
+from clipguard.core.results import Evaluation, Export, Result, Scan
 from clipguard.core.text import printable
-from clipguard.report import figures, words
+from clipguard.report import alerts, figures, words
 
 _WIDTH = 96
 _LABEL = 12
 _REASONS = 3
+_WEIGHTIEST = 2  # reasons of a likelihood; a repair has to fit beside them
 _SAID = ("fail_on ", "undecided ")
 _FAMILIES = 10
 
@@ -27,8 +28,10 @@ def render_text(result: Result) -> str:
     lines += _wrap(None, words.lead(result), most=3)
     if result.origin is not None:
         lines += _wrap("from", came_from(result.origin), most=2)
-    for finding in result.findings[:_REASONS]:
+    for finding in alerts.findings(result)[:_REASONS]:
         lines += _wrap("finding", f"{finding.severity.value}: {finding.what}", most=2)
+    for note in (result.inspected.notes if result.inspected is not None else ())[:_REASONS]:
+        lines += _wrap("note", note.text, most=2)
     if result.drill is not None:
         lines += _drill(result.drill)
     elif result.delivered is not None:
@@ -37,10 +40,7 @@ def render_text(result: Result) -> str:
         lines += _evaluation(result.evaluation)
     if result.cleaning is not None:
         lines += _repair(result)
-    if result.retake is not None:
-        lines += _retake(result.retake)
-    if result.delivered is None:
-        lines += _exported(result.exports)
+    lines += _exported(result.exports) if result.delivered is None else _pair(result)
     if result.gate is not None:
         lines += _policy(result.gate)
     introduction, items = words.uncovered(result)
@@ -63,7 +63,7 @@ def _judgement(scan: Scan) -> list[str]:
             f"likelihood ratio {figures.ratio(verdict.likelihood_ratio)})"
         )
         lines += _wrap("likelihood", text, most=1)
-    shown = verdict.reasons[:_REASONS] if verdict.trigger is not None else ()
+    shown = verdict.reasons[:_WEIGHTIEST] if verdict.trigger is not None else ()
     for index, reason in enumerate(shown):
         text = f"{figures.signed(reason.nats)} nats: {reason.text}"
         lines += _wrap("because" if index == 0 else "", text, most=1)
@@ -128,18 +128,9 @@ def _repair(result: Result) -> list[str]:
 
 
 def _proof(proof: Proof) -> list[str]:
-    told = (
-        f"{figures.words(proof.judged_by)} fell by {figures.measurement(proof.loss)}, "
-        f"at most {figures.percent(proof.limit)} may be lost"
-    )
-    lines = _wrap("cost", told, most=1)
+    lines = _wrap("cost", words.cost(proof), most=1)
     if proof.rebound is not None:
-        worst = max(proof.rebound.points, key=lambda point: point.success.value or 0.0)
-        told = (
-            f"attack success at most {figures.measurement(worst.success)} within "
-            f"{proof.rebound.points[-1].step} steps of benign fine-tuning"
-        )
-        lines += _wrap("rebound", told, most=1)
+        lines += _wrap("rebound", words.rebound(proof.rebound), most=1)
     return lines
 
 
@@ -155,17 +146,6 @@ def _evaluation(evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def _retake(retake: Retake) -> list[str]:
-    strongest = retake.families[0]
-    word = words.OUTCOMES[retake.outcome].word.lower()
-    told = (
-        f"{word} through the ONNX pair as well: {strongest.family} moves "
-        f"{figures.measurement(strongest.in_onnx)} of the pictures, "
-        f"{figures.measurement(strongest.in_torch)} in torch"
-    )
-    return _wrap("retake", told, most=2)
-
-
 def _exported(exports: Sequence[Export]) -> list[str]:
     lines: list[str] = []
     for item in exports:
@@ -174,6 +154,14 @@ def _exported(exports: Sequence[Export]) -> list[str]:
             told += f"   cosine to torch {item.min_cosine:.6f} over {item.compared}"
         lines += _wrap("" if lines else "files", told, most=1)
     return lines
+
+
+def _pair(result: Result) -> list[str]:
+    """Where a verdict comes first: how near the written ONNX pair is to torch."""
+    cosines = [item.min_cosine for item in result.exports if item.min_cosine is not None]
+    told = [f"cosine to torch {min(cosines):.6f} or more"] if cosines else []
+    told += [words.retaken(result.retake)] if result.retake is not None else []
+    return _wrap("onnx", "; ".join(told), most=2) if told else []
 
 
 def _figure(item: Measurement) -> str:

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from clipguard.core.drill import Drill
 from clipguard.core.exits import Exit
 from clipguard.core.gate import Gate, IgnoreRecord, Ruling, Suppressed
-from clipguard.core.measurement import Measurement
-from clipguard.core.results import CheckState, Evaluation, Outcome, Result, Scan
-from clipguard.report import figures
+from clipguard.core.measurement import Measurement, Proof, Rebound, Retake
+from clipguard.core.results import (
+    CheckState,
+    Evaluation,
+    Export,
+    Outcome,
+    Replay,
+    Result,
+    Scan,
+    Subject,
+)
+from clipguard.report import figures, inputs
 
 
 @dataclass(frozen=True)
@@ -32,9 +41,12 @@ REFUSED = Word("Refused", "\u2298", "alarm")
 NOT_RUN = Word("Could not run", "!", "caution")
 MEASURED = Word("Measured", "=", "calm")
 DRILLED = Word("Drilled", "=", "calm")
+INSPECTED = Word("Inspected", "=", "calm")
+FLAWED = Word("Findings in the file", "!", "caution")
 EXPORTED = Word("Exported", "=", "calm")
 NOT_MEASURED = Word("Not measured", "?", "caution")
 
+_NAMED = 3  # families in a sentence
 _REPEATED = {"fail_on", "require_check"}
 _REPORTS = {
     "scan": "Scan report",
@@ -43,6 +55,7 @@ _REPORTS = {
     "evaluate": "Evaluation",
     "export": "Export",
     "drill": "Drill",
+    "inspect": "Inspection",
 }
 
 
@@ -59,6 +72,8 @@ def verdict(result: Result) -> Word:
         return outcome(result.delivered)
     if result.evaluation is not None:
         return MEASURED if result.complete else NOT_MEASURED
+    if result.inspected is not None:
+        return FLAWED if result.inspected.findings else INSPECTED
     if result.exports:
         return EXPORTED
     return REFUSED if result.exit_code == Exit.INCONCLUSIVE or result.findings else NOT_RUN
@@ -79,6 +94,8 @@ def lead(result: Result) -> str:
         return _sentence(result.error.message)
     if result.evaluation is not None:
         return _measured(result.evaluation)
+    if result.inspected is not None:
+        return _described(result.inspected)
     if result.exports:
         return f"{len(result.exports)} files hold the model as it was given."
     return "The file was not read further."
@@ -86,10 +103,9 @@ def lead(result: Result) -> str:
 
 def subject_name(result: Result) -> str:
     """Name of the file that this is about."""
-    if result.delivered is not None:
-        return result.delivered.subject.artifact.name
-    if result.evaluation is not None:
-        return result.evaluation.subject.artifact.name
+    subject = inputs.subject(result)
+    if subject is not None:
+        return subject.artifact.name
     named = result.settings.get("model")
     return str(named) if named else "the given file"
 
@@ -113,6 +129,8 @@ def next_step(result: Result) -> str:
             "A trigger that does nothing here may still work in another form or place; "
             "clipguard scan looks for triggers."
         )
+    if result.inspected is not None:
+        return "Scan the model before you use it: clipguard scan."
     if result.delivered is None and result.exports:
         return "Scan the model before you use these files: clipguard scan."
     if result.delivered is None:
@@ -175,6 +193,44 @@ def idle(item: IgnoreRecord) -> str:
     return f"{item.id}: {told[item.state]}" if item.state in told else ""
 
 
+def parity(item: Export) -> str:
+    """How an exported file agrees with torch; empty where there was nothing to compare."""
+    if item.min_cosine is None:
+        return ""
+    return (
+        f"cosine {item.min_cosine:.7f} or more, largest difference "
+        f"{figures.number(item.max_abs_difference)}, over {figures.number(item.compared)} inputs"
+    )
+
+
+def retaken(item: Retake) -> str:
+    """The verdict on the ONNX pair, and the strongest family that it rests on."""
+    told = f"{OUTCOMES[item.outcome].word.lower()} through the ONNX pair as well"
+    for strongest in item.families[:1]:
+        told += (
+            f": {strongest.family} moves {figures.measurement(strongest.in_onnx)} of the pictures, "
+            f"{figures.measurement(strongest.in_torch)} in torch"
+        )
+    return told
+
+
+def cost(proof: Proof) -> str:
+    """What a repair costs, beside what it may cost."""
+    return (
+        f"{figures.words(proof.judged_by)} fell by {figures.measurement(proof.loss)}, "
+        f"at most {figures.percent(proof.limit)} may be lost"
+    )
+
+
+def rebound(item: Rebound) -> str:
+    """How far a trigger comes back when users fine-tune."""
+    worst = max(item.points, key=lambda point: point.success.value or 0.0)
+    return (
+        f"attack success at most {figures.measurement(worst.success)} within "
+        f"{item.points[-1].step} steps of benign fine-tuning"
+    )
+
+
 def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
     """What this run says nothing about: an introduction, empty for a whole scan, and the list."""
     if result.drill is not None:
@@ -184,6 +240,8 @@ def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
         )
     if result.evaluation is not None:
         return "Backdoors: an evaluation looks for none beyond the trigger that it is given.", ()
+    if result.inspected is not None:
+        return "Backdoors: no trigger was tried on the model, the file alone was looked at.", ()
     if result.delivered is None:
         return "Everything: the model was not probed. Nothing is said about it.", ()
     if result.delivered.replay is None:
@@ -191,7 +249,14 @@ def uncovered(result: Result) -> tuple[str, tuple[str, ...]]:
             "Everything: no trigger was replayed. Even a whole scan would not cover:",
             result.delivered.verdict.not_covered,
         )
-    return "", result.delivered.verdict.not_covered
+    return "", (*_unmeasured(result.delivered.replay), *result.delivered.verdict.not_covered)
+
+
+def _unmeasured(replay: Replay) -> tuple[str, ...]:
+    titles = [item.title for item in replay.families if item.share_rise.value is None]
+    named = ", ".join(titles[:_NAMED])
+    more = f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else ""
+    return (f"families that could not be measured: {named}{more}",) if titles else ()
 
 
 def drilled(drill: Drill) -> str:
@@ -240,6 +305,15 @@ def _measured(evaluation: Evaluation) -> str:
     )
     broken = next((check for check in evaluation.checks if check.state is CheckState.FAILED), None)
     return f"{told} Note: {broken.reason}." if broken else told
+
+
+def _described(subject: Subject) -> str:
+    flaws = len(subject.findings)
+    return (
+        f"Read without running any of it: {subject.format} with the names of {subject.layout}, "
+        f"{subject.architecture}, {figures.number(subject.parameters)} values in {subject.dtype}."
+        + (f" Findings: {flaws}." if flaws else "")
+    )
 
 
 def _after_cleaning(result: Result) -> str:

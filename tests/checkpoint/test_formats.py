@@ -218,7 +218,7 @@ def test_weights_outweigh_a_contradicting_configuration(
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": configs["resnet"]}))
     checkpoint = open_checkpoint(save_zip(vit.state_dict(), tmp_path))
     assert "config.contradiction" in {note.code for note in checkpoint.notes}
-    assert checkpoint.candidates[0].name == "derived ViT 64x2 patch 16 @64"
+    assert checkpoint.candidates[0].name == "ViT 64x2 patch 16 @64"
 
 
 def test_objects_beside_the_weights_are_named_and_left_alone(
@@ -258,4 +258,4 @@ def test_checkpoint_without_torch(state_file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, str(state_file)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["derived ViT 64x2 patch 16 @64", "[]"]
+    assert done.stdout.splitlines() == ["ViT 64x2 patch 16 @64", "[]"]

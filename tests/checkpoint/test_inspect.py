@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from clipguard.cli import main
+from clipguard.report.formats import FORMATS
 
 
 def test_answer_for_people(state_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(state_file)]) == 0
     out, err = capsys.readouterr()
-    for told in ("torch-zip", "open_clip", "derived ViT 64x2 patch 16 @64", "QuickGELU", "sha256"):
+    for told in ("torch-zip", "open_clip", "ViT 64x2 patch 16 @64", "QuickGELU", "sha256"):
         assert told in out
     assert not err
 
@@ -23,10 +24,10 @@ def test_answer_for_people(state_file: Path, capsys: pytest.CaptureFixture[str])
 def test_answer_for_programs(state_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(state_file), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["recognised"] is True
+    assert (answer["command"], answer["status"]) == ("inspect", "pass")
     assert answer["tensors"]["logit_scale"] == {"shape": [], "dtype": "float32"}
     assert len(answer["candidates"]) == 2
-    assert answer["parameters"] == sum(
+    assert answer["inspected"]["parameters"] == sum(
         __import__("math").prod(tensor["shape"]) for tensor in answer["tensors"].values()
     )
 
@@ -38,11 +39,37 @@ def test_hostile_file_is_a_finding(
     assert main(["inspect", str(tmp_path / "m.pt"), "--json"]) == 1
     out, err = capsys.readouterr()
     answer = json.loads(out)
-    assert answer["recognised"] is False
+    assert (answer["inspected"], answer["status"]) == (None, "fail")
     assert answer["findings"][0]["rule"] == "file.pickle_exec"
     assert answer["findings"][0]["severity"] == "critical"
     assert err.startswith("clipguard: finding [file.pickle_exec]")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"json"}))
+def test_the_answer_is_rendered_like_any_result(
+    name: str,
+    state_file: Path,
+    evil_pickle: bytes,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "evil.pt").write_bytes(evil_pickle)
+    for path, code, told in (
+        (state_file, 0, {"text": "INSPECTED  model.pt", "html": "ViT 64x2 patch 16 @64"}),
+        (
+            tmp_path / "evil.pt",
+            1,
+            {"text": "REFUSED", "markdown": "Refused", "sarif": "file.pickle_exec"},
+        ),
+    ):
+        assert main(["inspect", str(path), "--json"]) == code
+        (tmp_path / "r.json").write_text(capsys.readouterr().out)
+        assert main(["report", str(tmp_path / "r.json"), "--format", name]) == 0
+        out, err = capsys.readouterr()
+        assert path.name in out
+        assert told.get(name, "") in out
+        assert not err
 
 
 @pytest.mark.parametrize(("data", "code"), [(b"<html>", 2), (b"\x80\x02cx\ny\n.", 3)])

@@ -72,14 +72,10 @@ def test_the_result_tells_every_file(cli, written):
 
 def test_what_was_exported_exports_to_the_same_bytes(cli, written, tmp_path):
     assert cli("export", written, "-o", "again", "-q").code == 0
-    assert cli("export", "again", "-o", "third", "-q").code == 0
-    names = {file.name for file in (tmp_path / "third").iterdir()}
+    names = {file.name for file in (tmp_path / "again").iterdir()}
     assert names == {*WEIGHTS, *file_names("fp32"), "SHA256SUMS"}
-    for name in names:
-        again, third = (tmp_path / place / name for place in ("again", "third"))
-        assert again.read_bytes() == third.read_bytes(), name
-    for name in WEIGHTS:
-        assert (written / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    for name in names - {"SHA256SUMS"}:  # this one also lists the other forms
+        assert (written / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("given", ["fp64", "fp32,,int8", ""])

@@ -15,12 +15,15 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from clipguard.checkpoint import open_checkpoint
+from clipguard.checkpoint.types import Candidate, Checkpoint
 from clipguard.core.errors import ClipguardError, RefusedError
 from clipguard.export import onnx as exporter
 from clipguard.export.onnx import write_onnx_pair
 from clipguard.export.parity import check_pair, pictures, sentences
+from clipguard.export.weights import write_open_clip_folder
 from clipguard.model.onnx import OnnxClip
-from clipguard.model.openclip import OpenClipModel
+from clipguard.model.openclip import OpenClipModel, build_model
 from clipguard.model.pair import FORMS
 
 PAIR = ["textual.onnx", "visual.onnx"]
@@ -125,6 +128,21 @@ def test_two_processes_write_equal_bytes(tmp_path: Path) -> None:
     for file in files:
         other = tmp_path / "b" / file.relative_to(tmp_path / "a")
         assert file.read_bytes() == other.read_bytes(), file.name
+
+
+def test_what_was_written_writes_the_same_bytes_again(model: OpenClipModel, tmp_path: Path) -> None:
+    def write(checkpoint: Checkpoint, candidate: Candidate, name: str) -> dict[str, bytes]:
+        built = build_model(checkpoint, candidate)
+        write_open_clip_folder(built, tmp_path / name)
+        write_onnx_pair(built, tmp_path / name)
+        return {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()}
+
+    torch.save(model.module.state_dict(), tmp_path / "model.pt")
+    given = open_checkpoint(tmp_path / "model.pt")
+    first = write(given, given.candidates[-1], "first")
+    assert b"-quickgelu" in first["visual.onnx"]
+    again = open_checkpoint(tmp_path / "first")
+    assert write(again, again.candidates[0], "again") == first
 
 
 def test_pair_is_a_clip_model_with_the_same_facts(model: OpenClipModel, tmp_path: Path) -> None:

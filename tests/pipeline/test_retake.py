@@ -52,7 +52,7 @@ def test_the_pair_gives_the_same_verdict(probed, tmp_path):
 
 def test_a_pair_without_the_backdoor_is_refused(probed, monkeypatch):
     other = build_model(open_checkpoint(str(resources.examples("clean-base", "model.pt"))))
-    monkeypatch.setattr(retake, "OnnxClip", lambda folder: other)
+    monkeypatch.setattr(retake, "OnnxClip", lambda folder, convention: other)
     with pytest.raises(RefusedError) as refused:
         retake.retake(probed, probed.scan, Path("pair"), SILENT)
     assert refused.value.code == "export.retake"

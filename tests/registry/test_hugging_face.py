@@ -26,7 +26,7 @@ def test_the_cache_is_enough(cache, weights, clipguard, uri, pinned):
     ended = clipguard("inspect", uri, "--json")
     assert ended.returncode == 0, ended.stderr
     answer = json.loads(ended.stdout)
-    assert answer["artifact"]["sha256"] == digest(weights)
+    assert answer["inspected"]["artifact"]["sha256"] == digest(weights)
     assert answer["origin"] == {
         "registry": "Hugging Face",
         "uri": PINNED,

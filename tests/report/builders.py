@@ -39,6 +39,7 @@ from clipguard.core.results import (
     Reason,
     Replay,
     Result,
+    Retake,
     RoundRecord,
     Scan,
     Severity,
@@ -249,10 +250,6 @@ def proof() -> Proof:
     return _read("proof", Proof)
 
 
-def drill() -> Drill:
-    return _read("drill", Drill)
-
-
 def cleaning(*, cleaned: bool = True) -> Cleaning:
     return Cleaning(
         proof=proof(),
@@ -375,6 +372,7 @@ def shapes() -> dict[str, Result]:
             cleaning=cleaning(),
             repaired=repaired,
             exports=exports(),
+            retake=_read("retake", Retake),
         ),
         "not_cleaned": result(
             "clean",
@@ -392,6 +390,7 @@ def shapes() -> dict[str, Result]:
             gate=_read("gate", Gate),
         ),
         "evaluation": result("evaluate", evaluation=_read("evaluation", Evaluation)),
-        "drill": result("drill", delivered=well, drill=drill()),
+        "inspected": result("inspect", environment=None, inspected=_read("inspected", Subject)),
+        "drill": result("drill", delivered=well, drill=_read("drill", Drill)),
         "audit_without_repair": result("audit", delivered=well, exports=exports()),
     }

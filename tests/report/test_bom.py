@@ -53,6 +53,15 @@ def test_every_result_gives_a_valid_one(shape: Result) -> None:
     assert len(set(references)) == len(references)
 
 
+def test_what_was_compared_with_torch_is_told(shapes: dict[str, Result]) -> None:
+    document = bom(shapes["audit"])
+    assert facts(document["metadata"])["clipguard:retake"].startswith("no evidence found through")
+    files = {item["name"]: facts(item) for item in document["components"]}
+    assert files["visual.onnx"]["clipguard:min_cosine"] == "0.99999988"
+    assert files["visual.onnx"]["clipguard:max_abs_difference"] == "3.6e-06"
+    assert "clipguard:min_cosine" not in files["open_clip_config.json"]
+
+
 def test_a_scanned_model_carries_its_verdict(shapes: dict[str, Result]) -> None:
     model = bom(shapes["backdoored"])["metadata"]["component"]
     delivered = shapes["backdoored"].delivered

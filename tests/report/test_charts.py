@@ -23,7 +23,7 @@ def every_chart(build: ModuleType) -> dict[str, str]:
         "strip": charts.null_strip(replay, first.family, "strip"),
         "drift": charts.drift(build.cleaning().steps, 0.4, "drift"),
         "tradeoff": charts.tradeoff(build.cleaning().rounds, "tradeoff"),
-        "power": charts.power(build.drill().families[:3], "power"),
+        "power": charts.power(build.shapes()["drill"].drill.families[:3], "power"),
     }
 
 

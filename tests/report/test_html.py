@@ -388,6 +388,6 @@ def test_two_processes_render_equal_bytes_without_torch(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stdout + done.stderr == ""
     files = sorted((tmp_path / "a").iterdir())
-    assert len(files) == 26
+    assert len(files) == 28
     for file in files:
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name

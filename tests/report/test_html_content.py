@@ -66,6 +66,63 @@ def test_a_drill_shows_what_was_found_and_what_was_missed(shapes: dict[str, Resu
         assert told in text, told
 
 
+def test_an_audit_shows_how_the_written_files_were_compared(shapes: dict[str, Result]) -> None:
+    text = words(render_html(shapes["audit"]))
+    files = text.partition("Files written")[2].partition("Provenance")[0]
+    for told in (
+        "cosine 0.9999999 or more, largest difference 3.6e\u221206, over 64 inputs",
+        "The verdict taken again on the written ONNX pair No evidence found , as in torch.",
+        "vertical-stripe-patch side=0.14 banana 3.1 % 4.7 % 0.42 %",
+    ):
+        assert told in files, told
+    assert "taken again" not in words(render_html(replace(shapes["audit"], retake=None)))
+
+
+def test_what_was_not_measured_is_on_the_first_screen(shapes: dict[str, Result]) -> None:
+    first = words(render_html(shapes["backdoored"])).partition("SHA-256 of")[0]
+    assert "families that could not be measured: Border frame triggers outside" in first
+    scan = shapes["backdoored"].delivered
+    assert scan is not None
+    assert scan.replay is not None
+    nothing = next(
+        item.share_rise for item in scan.replay.families if item.share_rise.value is None
+    )
+    silent = tuple(replace(item, share_rise=nothing) for item in scan.replay.families)
+    mute = replace(scan, replay=replace(scan.replay, families=silent))
+    first = words(render_html(replace(shapes["backdoored"], delivered=mute)))
+    assert "Sinusoidal stripes and 41 more" in first
+
+
+def test_an_evaluation_shows_its_checks_and_its_seed(shapes: dict[str, Result]) -> None:
+    evaluation = shapes["evaluation"].evaluation
+    assert evaluation is not None
+    (check, *_) = evaluation.checks
+    text = words(render_html(shapes["evaluation"]))
+    assert f"{check.id.replace('_', ' ')} {check.state.value} {check.reason}" in text
+    assert f"Seed {evaluation.seed}" in text
+
+
+def test_pairs_that_could_not_be_used_are_named(shapes: dict[str, Result]) -> None:
+    cleaning = shapes["audit"].cleaning
+    assert cleaning is not None
+    record = replace(cleaning.trained_on[0], first_skipped=("7.jpg: no picture",))
+    shape = replace(shapes["audit"], cleaning=replace(cleaning, trained_on=(record,)))
+    assert "3 could not be used 7.jpg: no picture" in words(render_html(shape))
+
+
+def test_an_inspection_shows_the_facts_of_the_file(shapes: dict[str, Result]) -> None:
+    text = words(render_html(shapes["inspected"]))
+    for told in (
+        "Inspection: model.pt",
+        "Findings in the file",
+        "high names code of its own in config.json config.remote_code",
+        "an optimizer lies beside the weights",
+        "no trigger was tried on the model",
+        "clipguard inspect models/model.pt",
+    ):
+        assert told in text, told
+
+
 def test_long_cleanings_show_some_of_their_steps(shapes: dict[str, Result]) -> None:
     cleaning = shapes["audit"].cleaning
     assert cleaning is not None

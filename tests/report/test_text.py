@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clipguard.core.results import Note, Outcome, Result, Retake, RetakenFamily
+from clipguard.core.results import Note, Result
 from clipguard.report.text import render_text
 
 
@@ -90,28 +90,31 @@ def test_a_drill_never_speaks_of_finds_that_were_not_made(shapes: dict[str, Resu
         assert told in " ".join(shown.split())
 
 
-def retaken(build: ModuleType, shape: Result) -> Result:
-    """The same result with its verdict taken again on the ONNX pair."""
-    family = RetakenFamily(
-        family="vertical-stripe-patch",
-        variant="side=0.14",
-        concept="banana",
-        in_torch=build.fraction("moved", 0.031),
-        in_onnx=build.fraction("moved", 0.047),
-        difference=0.008,
-    )
-    return replace(shape, retake=Retake(outcome=Outcome.NO_EVIDENCE, families=(family,)))
+def test_what_was_compared_with_the_onnx_pair_is_told(shapes: dict[str, Result]) -> None:
+    told = " ".join(render_text(shapes["audit"]).split())
+    for piece in (
+        "onnx cosine to torch 1.000000 or more",
+        "no evidence found through the ONNX pair as well: vertical-stripe-patch moves 4.7 %",
+        "of the pictures, 3.1 % in torch",
+    ):
+        assert piece in told
+    alone = render_text(replace(shapes["audit"], retake=None, exports=()))
+    assert "onnx" not in alone.lower()
 
 
-def test_the_verdict_on_the_onnx_pair_is_told(build: ModuleType, shape: Result) -> None:
-    if shape.command == "audit" and shape.exports:
-        told = render_text(retaken(build, shape))
-        assert len(told.splitlines()) <= 25
-        flat = " ".join(told.split())
-        assert (
-            "retake no evidence found through the ONNX pair as well: vertical-stripe-patch" in flat
-        )
-        assert "moves 4.7 % of the pictures, 3.1 % in torch" in flat
+def test_an_inspection_tells_the_file_and_what_is_wrong_with_it(
+    shapes: dict[str, Result],
+) -> None:
+    told = " ".join(render_text(shapes["inspected"]).split())
+    for piece in (
+        "FINDINGS IN THE FILE model.pt",
+        "ViT-B-32, 151 277 313 values in float32. Findings: 1.",
+        "finding high: names code of its own in config.json",
+        "note an optimizer lies beside the weights",
+        "Backdoors: no trigger was tried",
+        "clipguard scan",
+    ):
+        assert piece in told, piece
 
 
 def test_an_export_lists_its_files_and_claims_nothing(build: ModuleType) -> None:
