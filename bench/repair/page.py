@@ -284,7 +284,12 @@ def _controls(repairs: Repairs) -> Iterable[str]:
         )
         for run in repairs.of("guided", repairs.controls)
     ]
-    return _table("Models of the same recipes without a trigger:", head, rows)
+    note = (
+        "Models of the same recipes without a trigger. How sure inversion must be before an "
+        "unsuspected model is cleaned was set on the first of them and on the two unlisted patches of "
+        "seeds 711 and 712 and the one of 713, the other controls were trained afterwards:"
+    )
+    return _table(note, head, rows)
 
 
 def _decoys(repairs: Repairs) -> Iterable[str]:
