@@ -285,9 +285,9 @@ def _controls(repairs: Repairs) -> Iterable[str]:
         for run in repairs.of("guided", repairs.controls)
     ]
     note = (
-        "Models of the same recipes without a trigger. How sure inversion must be before an "
-        "unsuspected model is cleaned was set on the first of them and on the two unlisted patches of "
-        "seeds 711 and 712 and the one of 713, the other controls were trained afterwards:"
+        "Models of the same recipes without a trigger. From what reach of inversion on an "
+        "unsuspected model is cleaned was set on the first of them and on the unlisted patches of "
+        "seeds 711, 712 and 714; the other controls were not looked at before:"
     )
     return _table(note, head, rows)
 

@@ -61,14 +61,23 @@ class Audit:
         self._fit, self._judge = view[:half], view[half:]
         self._settings, self._climb, self._seeds = settings, climb, seeds
         size = view.pixels.shape[-1]
-        blend = Form(size, (0, 0), settings.blend)
-        self.forms = (*_corners(size, settings.window), blend)
-        self.small = _corners(size, settings.small_window)
+        self._forms = (*_corners(size, settings.window), Form(size, (0, 0), settings.blend))
+        self._small = _corners(size, settings.small_window)
 
     def found(self, model: ClipModel) -> tuple[int, ...]:
         """Concepts where untargeted triggers send most pictures, the easiest first."""
+        reached = self._reached(model, self._forms)
+        ranked = sorted(reached, key=lambda concept: (-reached[concept], concept))
+        return tuple(ranked[: self._settings.targets])
+
+    def strayed(self, model: ClipModel) -> float:
+        """The most that a small untargeted window sends to one concept (0..1)."""
+        return max(self._reached(model, self._small).values(), default=0.0)
+
+    def _reached(self, model: ClipModel, forms: Sequence[Form]) -> dict[int, float]:
+        """Where untargeted triggers lead, and the share of other pictures that they send there."""
         reached: dict[int, float] = {}
-        for number, form in enumerate(self.forms):
+        for number, form in enumerate(forms):
             start = self._seeds.child("astray", number).torch()
             aim = astray(self._fit.home)
             trigger = invert(model, self._fit.pixels, form, aim, self._climb, start)
@@ -78,8 +87,7 @@ class Audit:
                 concept = int(gone.mode().values)
                 share = self._share(answers, concept)
                 reached[concept] = max(share, reached.get(concept, 0.0))
-        ranked = sorted(reached, key=lambda concept: (-reached[concept], concept))
-        return tuple(ranked[: self._settings.targets])
+        return reached
 
     def controls(self, targets: Sequence[int]) -> tuple[int, ...]:
         """Other concepts that the model knows: the most frequent of its own answers."""
@@ -88,20 +96,16 @@ class Audit:
         rest = [int(known[index]) for index in order if int(known[index]) not in targets]
         return tuple(rest[: self._settings.controls])
 
-    def base(self, model: ClipModel, targets: Sequence[int], forms: Sequence[Form]) -> float:
+    def base(self, model: ClipModel, targets: Sequence[int]) -> float:
         """What inversion reaches toward the median control; 0 without any."""
-        reached = [self._reach(model, concept, forms) for concept in self.controls(targets)]
+        reached = [self.reach(model, concept) for concept in self.controls(targets)]
         return median(reached) if reached else 0.0
 
-    def reach(self, model: ClipModel, targets: Sequence[int], forms: Sequence[Form]) -> float:
-        """What it reaches toward the easiest of the targets; 0 without any."""
-        return max((self._reach(model, concept, forms) for concept in targets), default=0.0)
-
-    def _reach(self, model: ClipModel, concept: int, forms: Sequence[Form]) -> float:
+    def reach(self, model: ClipModel, concept: int) -> float:
         """Share (0..1) of other pictures that the best form of trigger sends to a concept."""
         aim = toward(self._fit.words[concept])
         best = 0.0
-        for number, form in enumerate(forms):
+        for number, form in enumerate(self._forms):
             start = self._seeds.child("toward", number).torch()
             trigger = invert(model, self._fit.pixels, form, aim, self._climb, start)
             best = max(best, self._share(self._answers(model, trigger, number), concept))

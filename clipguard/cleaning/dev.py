@@ -83,28 +83,22 @@ class Dev:
         climb = climb_of(settings.inversion)
         self._audit = Audit(self._view, settings.audit, climb, task.seeds.child("dev", "audit"))
         self.audited = self._suspected() or self._audit.found(task.reference)
-        self._base = self._audit.base(task.reference, self.audited, self._audit.forms)
+        self._base = self._audit.base(task.reference, self.audited)
 
     @property
     def concepts(self) -> tuple[str, ...]:
         """The concepts that the audit watches: the suspected ones, else those it found itself."""
         return tuple(self._task.concepts.names[index] for index in self.audited)
 
-    def suspicion(self) -> float:
-        """What small windows reach in the delivered model beyond the median control (-1..1).
-
-        The large ones that the rounds look at would not do: in any small model there are concepts
-        that a window of a quarter of the picture's side leads to.
-        """
-        reference, small = self._task.reference, self._audit.small
-        reached = self._audit.reach(reference, self.audited, small)
-        return reached - self._audit.base(reference, self.audited, small)
+    def strayed(self) -> float:
+        """The most that a small untargeted window sends to one concept, as delivered (0..1)."""
+        return self._audit.strayed(self._task.reference)
 
     def stand(self, model: ClipModel) -> Standing:
         """Judge a model whose text tower is the delivered one."""
         clean = embed_images(model, self._view.pixels, Meter())
         success, worst = max(self._successes(model))
-        reached = self._audit.reach(model, self.audited, self._audit.forms)
+        reached = max((self._audit.reach(model, index) for index in self.audited), default=0.0)
         agreement = float((self._answer(clean) == self._view.answers).float().mean())
         hits = self._matching(model)
         fallen = self._hits - hits

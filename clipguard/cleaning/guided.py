@@ -68,13 +68,15 @@ def _require_suspicion(settings: GuidedSettings, dev: Dev, progress: Progress) -
     Raises:
         RefusedError: it did not.
     """
-    suspicion = dev.suspicion()
-    progress.say(f"small inverted windows reach {suspicion:+.2f} beyond the control")
-    if suspicion <= settings.audit.suspicious:
+    strayed = dev.strayed()
+    progress.say(
+        f"a small inverted window sends at most {strayed:.2f} of the pictures to one concept"
+    )
+    if strayed < settings.audit.suspicious:
         raise RefusedError(
             "clean.nothing_found",
-            "not cleaned: the scan found no trigger, and small inverted ones reach their concepts "
-            f"only {suspicion:+.2f} beyond the control",
+            "not cleaned: the scan found no trigger, and a small inverted one sends only "
+            f"{strayed:.0%} of the pictures to one concept",
             where="--method guided",
             remedy="--method par needs no suspicion, at a cost",
         )

@@ -85,16 +85,13 @@ def test_the_audit_finds_the_planted_concept_by_itself() -> None:
     target = CONCEPTS.names.index(TARGET)
     assert target in audit.found(model)
     assert target not in audit.controls((target,))
-    assert (
-        audit.reach(model, (target,), audit.forms)
-        > audit.base(model, (target,), audit.forms) + 0.15
-    )
+    assert audit.reach(model, target) > audit.base(model, (target,)) + 0.15
 
 
 def test_the_same_model_is_audited_alike_every_time() -> None:
     audit, _ = _audit(poisoned=True)
     model = trained(poisoned=True)
-    assert audit.reach(model, (1,), audit.forms) == audit.reach(model, (1,), audit.forms)
+    assert audit.reach(model, 1) == audit.reach(model, 1)
 
 
 def test_pictures_that_all_show_a_concept_say_nothing_of_it() -> None:
@@ -102,5 +99,5 @@ def test_pictures_that_all_show_a_concept_say_nothing_of_it() -> None:
     view = View.of(model, PIXELS[:8], model.encode_text(CONCEPTS.texts))
     same = View(view.pixels, view.home, view.words, torch.zeros(8, dtype=torch.int64))
     audit = Audit(same, load("guided", GuidedSettings).audit, CLIMB, Seeds(3))
-    assert audit.reach(model, (0,), audit.forms) == 0.0
-    assert audit.base(model, (0,), audit.forms) == 0.0  # no other concept is known
+    assert audit.reach(model, 0) == 0.0
+    assert audit.base(model, (0,)) == 0.0  # no other concept is known
