@@ -16,12 +16,13 @@ def percent(value: float | None) -> str:
         return MISSING
     points = 100 * abs(value)
     edge = min(points, abs(100 - points))
+    sign = MINUS if value < 0 else ""
     if 0 < edge < 0.01:
-        text = f"<{SPACE}0.01" if points < 1 else f">{SPACE}99.99"
-    else:
-        digits = 0 if edge >= 10 or edge == 0 else 1 if edge >= 1 else 2
-        text = f"{round(points, digits):g}"
-    return f"{MINUS if value < 0 else ''}{text}{SPACE}%"
+        small = points < 1
+        beyond = "<" if small == (value > 0) else ">"
+        return f"{beyond}{SPACE}{sign}{'0.01' if small else '99.99'}{SPACE}%"
+    digits = 0 if edge >= 10 or edge == 0 else 1 if edge >= 1 else 2
+    return f"{sign}{round(points, digits):g}{SPACE}%"
 
 
 def number(value: float | None) -> str:
