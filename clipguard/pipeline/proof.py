@@ -151,7 +151,9 @@ def _classes(request: CleanRequest, data: _Data, found: Survey, task: CleaningTa
     targets = [suspect.concept for suspect in task.suspects]
     if not isinstance(data.source, SyntheticPairs):
         labels = read_labels(request.labels) if request.labels else None
-        return classes_of(found, labels, task.concepts.names).including(targets)
+        # The words of a scan are many that these pictures do not show and the model may never have
+        # seen: what is lost is counted among the classes that there are.
+        return classes_of(found, labels, task.concepts.names).present().including(targets)
     known = nouns()
     scenes = [data.source.scene(row) for row in data.rows]
     own = [

@@ -41,6 +41,13 @@ class Classes:
         more = [name for name in dict.fromkeys(names) if self.index(name) == UNKNOWN]
         return Classes((*self.names, *more), self.labels, self.rule)
 
+    def present(self) -> Classes:
+        """The same without the classes that no pair belongs to."""
+        places, labels = np.unique(self.labels[self.labels != UNKNOWN], return_inverse=True)
+        own = np.full(self.labels.shape, UNKNOWN, dtype=np.int64)
+        own[self.labels != UNKNOWN] = labels
+        return Classes(tuple(self.names[place] for place in places), own, self.rule)
+
 
 def classes_of(found: Survey, labels: Sequence[str] | None, default: Sequence[str]) -> Classes:
     """The classes of surveyed pairs.

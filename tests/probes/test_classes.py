@@ -49,3 +49,11 @@ def test_captions_of_one_picture_must_agree():
 def test_a_target_becomes_a_class_once():
     classes = classes_of(surveyed(["a dog"], ["a"]), ("dog", "cat"), ())
     assert classes.including(["Dog", "banana", "banana"]).names == ("dog", "cat", "banana")
+
+
+def test_classes_that_no_pair_belongs_to_can_be_left_out():
+    found = surveyed(["a cat", "a thing", "a bird"], list("abc"))
+    classes = classes_of(found, ("dog", "bird", "fox", "cat"), ()).present()
+    assert classes.names == ("bird", "cat")
+    assert classes.labels.tolist() == [1, -1, 0]
+    assert classes_of(surveyed(["a thing"], ["a"]), ("dog",), ()).present().names == ()
