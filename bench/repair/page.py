@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from statistics import fmean
@@ -188,9 +188,8 @@ def _compared(repairs: Repairs) -> str:
     same_cost, same_success = _left_at(frontier, lost), _lost_at(frontier, left)
     return (
         f"On the {len(models)} models that PAR's whole grid was run on, guided leaves "
-        f"{_percent(left)} for {_points(lost)} points. At that cost plain PAR leaves "
-        f"{_told(same_cost, _percent)}; for as little left it costs "
-        f"{_told(same_success, _points)} points. PAR is taken at the best of its learning rates, "
+        f"{_percent(left)} for {_points(lost)} points; {_cheap(same_cost)}, and "
+        f"{_deep(same_success)}. PAR is taken at the best of its learning rates, "
         "values of tau and shares of the way back to the delivered weights, all averaged over "
         f"models, with the true trigger known.\n\n![trade-off]({PLOT.name})"
     )
@@ -230,8 +229,16 @@ def _lost_at(frontier: Sequence[Point], left: float) -> float | None:
     return None if left < successes[-1] else float(np.interp(left, successes[::-1], costs[::-1]))
 
 
-def _told(value: float | None, form: Callable[[float], str]) -> str:
-    return "no figure: it never gets there" if value is None else form(value)
+def _cheap(left: float | None) -> str:
+    if left is None:
+        return "no setting of plain PAR costs as little"
+    return f"at that cost plain PAR leaves {_percent(left)}"
+
+
+def _deep(lost: float | None) -> str:
+    if lost is None:
+        return "none of its settings leaves as little"
+    return f"to leave as little it costs {_points(lost)} points"
 
 
 def _models(repairs: Repairs) -> str:
