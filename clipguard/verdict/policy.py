@@ -164,7 +164,14 @@ def too_costly(proof: Proof) -> str:
         return f"the loss of utility could not be measured: {proof.loss.absent}"
     if lost <= proof.limit:
         return ""
-    return f"{proof.judged_by} fell by {lost:.3f}, more than --max-utility-drop {proof.limit:g}"
+    told = f"{proof.judged_by} fell by {lost:.3f}, more than --max-utility-drop {proof.limit:g}"
+    interval = proof.loss.interval
+    if interval is None or interval.low > proof.limit:
+        return told
+    return (
+        f"{told}; with {proof.loss.n} pictures this may be chance "
+        f"({interval.low:+.3f} to {interval.high:+.3f}): more of them with --eval tell"
+    )
 
 
 def _charge(finding: Finding) -> Charge:

@@ -41,8 +41,10 @@ def test_what_cannot_be_measured_is_not_accepted():
 
 
 def test_the_limit_bounds_the_measured_loss():
-    def cost(value: float) -> str:
-        loss = replace(change(HELD_OUT, "acc1", 80, 70).difference, value=value)
+    def cost(value: float, low: float = 0.021) -> str:
+        measured = change(HELD_OUT, "acc1", 80, 70).difference
+        interval = replace(measured.interval, low=low, high=0.2)
+        loss = replace(measured, value=value, interval=interval)
         return too_costly(
             Proof(
                 changes=(), judged_by="acc1 on held-out pairs", loss=loss, limit=0.02, digests={},
@@ -52,4 +54,6 @@ def test_the_limit_bounds_the_measured_loss():
 
     assert cost(0.02) == ""
     assert cost(-0.1) == ""
-    assert "acc1 on held-out pairs fell by 0.021" in cost(0.021)
+    assert cost(0.03).startswith("acc1 on held-out pairs fell by 0.030, more than")
+    assert "may be chance" not in cost(0.03)
+    assert "with 100 pictures this may be chance (-0.010 to +0.200): more" in cost(0.03, low=-0.01)
