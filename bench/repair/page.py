@@ -201,11 +201,14 @@ def _searched(repairs: Repairs) -> list[str]:
 
 
 def _par_points(repairs: Repairs) -> Iterable[Point]:
-    runs = repairs.of("par", repairs.planted)
+    """The mean of each setting that was run on all of them, at each share of its way."""
+    models = _searched(repairs)
+    runs = repairs.of("par", models)
     for rate, tau in sorted({(run["rate"], run["tau"]) for run in runs}):
         same = [run for run in runs if (run["rate"], run["tau"]) == (rate, tau)]
-        for share in repairs.shares:
-            yield repairs.mean(same, share)
+        if len(same) == len(models):
+            for share in repairs.shares:
+                yield repairs.mean(same, share)
 
 
 def envelope(points: Sequence[Point]) -> list[Point]:
