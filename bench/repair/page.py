@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -128,10 +129,11 @@ def _sentence(repairs: Repairs) -> str:
     attacks, arches, bases = (
         len({card[key] for card in cards}) for key in ("attack", "arch", "seed")
     )
-    seeds = sorted({run["seed"] for run in repairs.of("guided")})
+    seeds = Counter(run["seed"] for run in repairs.of("guided", repairs.planted))
+    cleaned = ", ".join(f"seed {seed} ({seeds[seed]} models)" for seed in sorted(seeds))
     return (
         f"Models: {len(cards)} ({attacks} triggers, {arches} architectures, {bases} seeds), "
-        f"{ROLES[repairs.role][1]}. Each was cleaned with seeds {', '.join(map(str, seeds))}. "
+        f"{ROLES[repairs.role][1]}. Cleaned with {cleaned}. "
         f"{_uncleaned(repairs)}Attack success is that of the attacker's own trigger over held-out "
         "pictures of other classes, accuracy that over all held-out pictures; bench/repair "
         "measures both and cleaning knows neither. Left out, since the backdoor fails by itself "
