@@ -130,7 +130,7 @@ def _sentence(repairs: Repairs) -> str:
         len({card[key] for card in cards}) for key in ("attack", "arch", "seed")
     )
     seeds = Counter(run["seed"] for run in repairs.of("guided", repairs.planted))
-    cleaned = ", ".join(f"seed {seed} ({seeds[seed]} models)" for seed in sorted(seeds))
+    cleaned = ", ".join(f"seed {seed} on {seeds[seed]}" for seed in sorted(seeds))
     return (
         f"Models: {len(cards)} ({attacks} triggers, {arches} architectures, {bases} seeds), "
         f"{ROLES[repairs.role][1]}. Cleaned with {cleaned}. "

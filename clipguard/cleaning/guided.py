@@ -69,9 +69,7 @@ def _require_suspicion(settings: GuidedSettings, dev: Dev, progress: Progress) -
         RefusedError: it did not.
     """
     strayed = dev.strayed()
-    progress.say(
-        f"a small inverted window sends at most {strayed:.2f} of the pictures to one concept"
-    )
+    progress.say(f"a small inverted window sends at most {strayed:.0%} of pictures to one concept")
     if strayed < settings.audit.suspicious:
         raise RefusedError(
             "clean.nothing_found",

@@ -131,14 +131,14 @@ def test_nothing_suspected_on_drawn_pairs_is_an_error_with_a_remedy() -> None:
 def test_keeping_embeddings_holds_them_harder_and_limits_the_drift() -> None:
     drifts = []
     for keep in (False, True):
-        job = task(trained(poisoned=True), steps=30, learning_rate=3e-3, keep_embeddings=keep)
+        job = task(trained(poisoned=True), steps=30, learning_rate=1e-3, keep_embeddings=keep)
         loose = msgspec.structs.replace(
-            SETTINGS, synthetic=msgspec.structs.replace(SETTINGS.synthetic, distill=0.1)
+            SETTINGS, synthetic=msgspec.structs.replace(SETTINGS.synthetic, distill=0.0)
         )
         outcome = Guided(loose).clean(job)
         drifts.append(outcome.rounds[-1].image_drift)
-        assert outcome.settings["synthetic.distill"] == (SETTINGS.keep.distill if keep else 0.1)
-    assert drifts[1] < 0.75 * drifts[0]
+        assert outcome.settings["synthetic.distill"] == (SETTINGS.keep.distill if keep else 0.0)
+    assert drifts[1] < drifts[0] / 2
     assert drifts[1] < SETTINGS.keep.max_drift
 
 
