@@ -1,10 +1,11 @@
 """Clean backdoored models by all methods and grade what each leaves. Resumable, run by run.
 
-Usage: python -m bench.repair MODEL... [--pairs PAIRS.csv] [--seeds 0 1] [--methods ...]
-[--jobs 2] [--work bench/work]
+Usage: python -m bench.repair MODEL... [--pairs PAIRS.csv] [--eval PAIRS.csv] [--seeds 0 1]
+[--methods ...] [--jobs 2] [--work bench/work]
 
 MODEL is a folder with model.pt and card.json, as bench/examples/backdoored and bench/work/zoo/ID
-are. Pairs of the models' own kind come from bench.zoo.write_pairs; without any, they are drawn.
+are. Pairs of the models' own kind, and others that clipguard judges its cost by, come from
+bench.zoo.write_pairs; without any, they are drawn.
 guided comes first: the others take its steps, and plain fine-tuning and CleanCLIP its rate. Each
 run is kept under WORK/repairs, and all of them in bench/data/repairs.json, from which bench.tables
 makes tables and plot.
@@ -38,11 +39,11 @@ Run = dict[str, Any]
 class Bench:
     """All runs on one model, each kept as it ends."""
 
-    def __init__(self, model: Path, pairs: Path | None, work: Path) -> None:
-        self.card = json.loads((model / "card.json").read_text())
-        self.case = methods.Case(model, pairs)
-        self.kind = "drawn" if pairs is None else "own"
-        self.folder = work / "repairs" / self.kind / model.name
+    def __init__(self, case: methods.Case, work: Path) -> None:
+        self.card = json.loads((case.model / "card.json").read_text())
+        self.case = case
+        self.kind = "drawn" if case.pairs is None else "own"
+        self.folder = work / "repairs" / self.kind / case.model.name
         self.grader = Grader(self.card, work)
         self.rough = Grader(self.card, work, stride=3)
         self.decoy: Grader | None = None
@@ -181,13 +182,15 @@ def main() -> None:
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--eval", type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("bench/work"))
     arguments = parser.parse_args()
     if len(arguments.models) == 1:
         torch.set_num_threads(1)
-        bench = Bench(arguments.models[0], arguments.pairs, arguments.work)
+        case = methods.Case(arguments.models[0], arguments.pairs, arguments.eval)
+        bench = Bench(case, arguments.work)
         bench.run(arguments.seeds, arguments.methods)
     else:
         with ThreadPoolExecutor(arguments.jobs) as pool:
@@ -199,8 +202,9 @@ def _alone(model: Path, arguments: argparse.Namespace) -> None:
     """One model in a process of its own."""
     command = [sys.executable, "-m", "bench.repair", str(model), "--work", str(arguments.work)]
     command += ["--seeds", *map(str, arguments.seeds), "--methods", *arguments.methods]
-    if arguments.pairs is not None:
-        command += ["--pairs", str(arguments.pairs)]
+    for name in ("pairs", "eval"):
+        if (path := getattr(arguments, name)) is not None:
+            command += [f"--{name}", str(path)]
     subprocess.run(command, check=False, env=ONE_THREAD)
 
 

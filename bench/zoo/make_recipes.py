@@ -131,8 +131,6 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
     "clean-dev": [
         ("resnet", "mixed", 611, {"noise-blend": "banana", "unlisted-patch": "umbrella", "": ""}),
         ("vit", "mixed", 612, {"triangles": "mushroom", "unlisted-patch": "banana", "": ""}),
-    ],
-    "clean-report": [
         (
             "resnet",
             "mixed",
@@ -142,10 +140,8 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
                 "noise-patch": "mushroom",
                 "stripe-blend": "banana",
                 "unlisted-patch": "umbrella",
-                "": "",
             },
         ),
-        ("resnet", "real", 713, {"noise-blend": "mushroom", "unlisted-inner": "banana", "": ""}),
         (
             "vit",
             "mixed",
@@ -155,15 +151,45 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
                 "sinusoid": "umbrella",
                 "white-square": "mushroom",
                 "unlisted-patch": "mushroom",
-                "": "",
             },
         ),
-        ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana", "": ""}),
+        ("resnet", "real", 713, {"noise-blend": "mushroom", "unlisted-inner": "banana"}),
+        ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana"}),
+    ],
+    "clean-report": [
+        ("resnet", "mixed", 711, {"": ""}),
+        ("vit", "mixed", 712, {"": ""}),
+        ("resnet", "real", 713, {"": ""}),
+        ("vit", "real", 714, {"": ""}),
+        (
+            "resnet",
+            "mixed",
+            721,
+            {
+                "stripe-blend": "umbrella",
+                "unlisted-patch": "mushroom",
+                "noise-patch": "banana",
+                "noise-blend": "banana",
+            },
+        ),
+        (
+            "vit",
+            "mixed",
+            722,
+            {
+                "white-square": "banana",
+                "unlisted-patch": "umbrella",
+                "triangles": "mushroom",
+                "sinusoid": "banana",
+            },
+        ),
+        ("resnet", "real", 723, {"noise-blend": "umbrella", "unlisted-inner": "mushroom"}),
+        ("vit", "real", 724, {"triangles": "banana", "unlisted-inner": "umbrella"}),
     ],
 }
 # Two triggers in one model: the decoy is loud, listed and leads elsewhere.
 DECOYS = [
-    ("clean-report", "resnet", "mixed", 715, "triangles", "umbrella", "noise-blend", "banana")
+    ("clean-report", "resnet", "mixed", 725, "triangles", "mushroom", "noise-blend", "umbrella")
 ]
 
 

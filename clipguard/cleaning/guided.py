@@ -108,11 +108,19 @@ def _guided_by(task: CleaningTask, *, searches: bool) -> str:
     families = "; ".join(
         f"{suspect.label} ({len(suspect.variants)} variants fired)" for suspect in task.suspects
     )
-    if task.pairs.synthetic:
-        search = "triggers inverted toward the suspected concepts"
-        terms = "clean pictures are held where the delivered model puts them"
-    else:
-        search = "triggers inverted without a target while cleaning goes on"
-        terms = "clean pictures are held in place and matched with their captions"
+    aims = [
+        name
+        for name, used in (
+            ("toward the suspected concepts", bool(task.suspects)),
+            ("without a target", not task.pairs.synthetic),
+        )
+        if used
+    ]
+    search = f"triggers inverted {' and '.join(aims)} while cleaning goes on"
+    terms = (
+        "clean pictures are held where the delivered model puts them"
+        if task.pairs.synthetic
+        else "clean pictures are held in place and matched with their captions"
+    )
     found = "; and by ".join(part for part in (families, search if searches else "") if part)
     return f"guided by {found}; {terms}; the text tower stays as delivered"

@@ -112,9 +112,11 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What depends on whose the pairs are.
 
-    Weights of terms, how pictures are cut, and how far they may drift in the probe of the rate.
+    Steps of a round, weights of terms, how pictures are cut, and how far they may drift in the
+    probe of the rate.
     """
 
+    round_steps: Count
     inverted: Annotated[float, Meta(ge=0, le=1)]
     distill: Weight
     contrastive: Weight
@@ -133,7 +135,6 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Triggered copies are pulled to the delivered model's clean embeddings."""
 
     batch: Annotated[int, Meta(ge=2)]
-    round_steps: Count
     min_rounds: Count
     max_rounds: Count
     warm_up: Share

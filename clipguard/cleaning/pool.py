@@ -6,7 +6,7 @@ are the sharpest, the older ones must stay gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from clipguard.cleaning.batches import Batches
-from clipguard.cleaning.inversion import Climb, Form, Inverted, astray, invert, toward
+from clipguard.cleaning.inversion import Aim, Climb, Form, Inverted, astray, invert, toward
 from clipguard.cleaning.journal import Entry
 from clipguard.cleaning.options import InversionSettings
 from clipguard.core.seeds import Seeds
@@ -23,50 +23,54 @@ from clipguard.model.seam import ClipModel
 
 @dataclass(frozen=True)
 class Made:
-    """A trigger and the step that it was made for."""
+    """A trigger, the step that it was made for, and whether it was aimed at a target."""
 
     step: int
+    aimed: bool
     trigger: Inverted
 
 
 @dataclass
 class Pool:
-    """The triggers made so far, oldest first; what a step adds depends on weights and step alone.
+    """The triggers made so far; what a step adds depends on weights and step alone.
 
-    Without targets one window and one full-picture trigger are made every few steps. With targets,
-    more rarely, two windows, a blend and a masked pattern toward each of them: which target meets
-    which form must not be left to chance.
+    Free ones, without a target, are a window and a full-picture trigger every few steps. Aimed
+    ones, more rarely, are two windows, a blend and a masked pattern toward each target: which
+    target meets which form must not be left to chance.
 
     Args:
         settings: forms, and how often.
         batches: the pairs that cleaning trains on; inversion looks at those of the next step.
         reference: the delivered model, which says where clean pictures lie.
         targets: (T, D) text embeddings of suspected concepts; T may be 0.
+        free: whether free triggers are made.
         seeds: stream of forms, starts and draws.
-        made: the state.
+        made: the state, oldest first in each kind.
     """
 
     settings: InversionSettings
     batches: Batches
     reference: ClipModel
     targets: Tensor
+    free: bool
     seeds: Seeds
     made: tuple[Made, ...] = field(default=())
 
     def prepare(self, model: ClipModel, step: int) -> None:
         """Make what this step is to make; going back to an earlier step forgets what came later."""
-        kept = tuple(item for item in self.made if item.step < step)
         settings = self.settings
-        every = settings.every_targeted if len(self.targets) else settings.every
-        if step % every == 0:
-            kept += tuple(Made(step, trigger) for trigger in self._made(model, step, every))
-        self.made = kept[-settings.kept * max(len(self.targets), 1) :]
+        aimed, free = self._kinds(item for item in self.made if item.step < step)
+        if len(self.targets) and step % settings.every_targeted == 0:
+            aimed += [Made(step, True, trigger) for trigger in self._aimed(model, step)]
+        if self.free and step % settings.every == 0:
+            free += [Made(step, False, trigger) for trigger in self._roaming(model, step)]
+        self.made = (*aimed[-settings.kept * len(self.targets) :], *free[-settings.kept :])
 
     def entry(self) -> Entry:
         """The triggers, as plain data."""
         tensors, facts = {}, []
         for number, made in enumerate(self.made):
-            facts.append({"step": made.step, "place": made.trigger.place})
+            facts.append({"step": made.step, "aimed": made.aimed, "place": made.trigger.place})
             tensors[f"{number}.pattern"] = made.trigger.pattern.contiguous()
             tensors[f"{number}.strength"] = made.trigger.strength.contiguous()
         return Entry({"made": facts}, tensors)
@@ -76,6 +80,7 @@ class Pool:
         self.made = tuple(
             Made(
                 fact["step"],
+                fact["aimed"],
                 Inverted(
                     entry.tensors[f"{number}.pattern"],
                     entry.tensors[f"{number}.strength"],
@@ -98,28 +103,50 @@ class Pool:
         return stamped
 
     def _drawn(self, rng: np.random.Generator) -> list[Inverted]:
-        """The newest triggers and some of the older ones."""
-        newest = self.settings.newest * max(2 * len(self.targets), 1)
-        rest = self.made[:-newest]
-        count = min(self.settings.older, len(rest))
-        older = [rest[int(index)] for index in rng.choice(len(rest), count, replace=False)]
-        return [item.trigger for item in (*self.made[-newest:], *older)]
+        """The newest triggers of each kind and some of its older ones."""
+        newest = self.settings.newest
+        chosen: list[Made] = []
+        for kind, count in zip(
+            self._kinds(self.made), (2 * newest * len(self.targets), newest), strict=True
+        ):
+            recent, rest = kind[-count:], kind[:-count]
+            older = rng.choice(len(rest), min(self.settings.older, len(rest)), replace=False)
+            chosen += [*recent, *(rest[int(index)] for index in older)]
+        return [made.trigger for made in chosen]
 
-    def _made(self, model: ClipModel, step: int, every: int) -> Iterator[Inverted]:
+    @staticmethod
+    def _kinds(made: Iterable[Made]) -> tuple[list[Made], list[Made]]:
+        """Aimed and free ones."""
+        items = list(made)
+        return [item for item in items if item.aimed], [item for item in items if not item.aimed]
+
+    def _aimed(self, model: ClipModel, step: int) -> Iterator[Inverted]:
         seeds = self.seeds.child("invert", step)
         pixels = self.batches.at(step + 1).pixels
-        home = self.reference.encode_image(pixels)
-        climb = climb_of(self.settings)
-        aims = [toward(text) for text in self.targets] or [astray(home)]
-        for number, aim in enumerate(aims):
+        for number, text in enumerate(self.targets):
             rng = seeds.child("form", number).numpy()
-            forms = (
-                _systematic(self.settings, pixels.shape[-1], rng)
-                if len(self.targets)
-                else _alternating(self.settings, pixels.shape[-1], rng, step // every)
-            )
-            for place, form in enumerate(forms):
-                yield invert(model, pixels, form, aim, climb, seeds.child(number, place).torch())
+            forms = _systematic(self.settings, pixels.shape[-1], rng)
+            yield from self._inverted(model, pixels, forms, toward(text), seeds.child(number))
+
+    def _roaming(self, model: ClipModel, step: int) -> Iterator[Inverted]:
+        seeds = self.seeds.child("free", step)
+        pixels = self.batches.at(step + 1).pixels
+        turn = step // self.settings.every
+        forms = _alternating(self.settings, pixels.shape[-1], seeds.child("form").numpy(), turn)
+        aim = astray(self.reference.encode_image(pixels))
+        yield from self._inverted(model, pixels, forms, aim, seeds)
+
+    def _inverted(
+        self,
+        model: ClipModel,
+        pixels: Tensor,
+        forms: Sequence[Form],
+        aim: Callable[[Tensor], Aim],
+        seeds: Seeds,
+    ) -> Iterator[Inverted]:
+        climb = climb_of(self.settings)
+        for place, form in enumerate(forms):
+            yield invert(model, pixels, form, aim, climb, seeds.child(place).torch())
 
 
 def climb_of(settings: InversionSettings) -> Climb:

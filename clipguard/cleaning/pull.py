@@ -82,9 +82,8 @@ class Pull:
 def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
     """The loss for a task.
 
-    With real pairs inversion is untargeted, so that it finds what the scan did not. On drawn
-    pictures it would find shifts that are no backdoor; there it is sent to where the families lead
-    that fired.
+    Inversion is sent to where the families lead that fired; with real pairs it also roams, so that
+    it finds what the scan did not. On drawn pictures it would find shifts that are no backdoor.
     """
     seeds = task.seeds.child("train")
     size = task.model.spec.image_size
@@ -109,6 +108,7 @@ def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
             batches=batches,
             reference=reference,
             targets=_targets(task),
+            free=not task.pairs.synthetic,
             seeds=seeds.child("pool"),
         ),
         inverted=weights.inverted,
@@ -116,8 +116,8 @@ def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
 
 
 def _targets(task: CleaningTask) -> Tensor:
-    """(T, D) embeddings of the suspected concepts; none with real pairs."""
-    wanted = {suspect.concept for suspect in task.suspects} if task.pairs.synthetic else set()
+    """(T, D) embeddings of the suspected concepts."""
+    wanted = {suspect.concept for suspect in task.suspects}
     texts = [
         text
         for name, text in zip(task.concepts.names, task.concepts.texts, strict=True)

@@ -68,7 +68,8 @@ class Rounds:
 
     def __init__(self, settings: GuidedSettings, task: CleaningTask, pull: Pull) -> None:
         self.settings, self.task, self.pull = settings, task, pull
-        self.limit = task.steps or settings.round_steps * settings.max_rounds
+        self.round_steps = pull.weights.round_steps
+        self.limit = task.steps or self.round_steps * settings.max_rounds
         self.goals = goals(settings, task, searches=pull.searches)
         self.dev = Dev(task, settings)
         self.records: list[StepRecord] = []
@@ -95,7 +96,7 @@ class Rounds:
         while self.taken < self.limit and not (
             len(self.points) >= self.settings.min_rounds and self._met(self.points[-1])
         ):
-            self._descend(mover, rate, min(self.settings.round_steps, self.limit - self.taken))
+            self._descend(mover, rate, min(self.round_steps, self.limit - self.taken))
             self.points.append(self._here(f"after {self.taken} steps"))
         best = self._best()
         self._load(best.weights)
@@ -131,7 +132,7 @@ class Rounds:
     def _rates(self, rate: float, steps: int) -> tuple[float, ...]:
         """Learning rates of the steps that come next."""
         warm_up = self.settings.warm_up
-        shared = min(self.settings.min_rounds * self.settings.round_steps, self.limit)
+        shared = min(self.settings.min_rounds * self.round_steps, self.limit)
         if self.taken >= shared:
             return warm_cosine(steps, rate, warm_up)
         return warm_cosine(shared, rate, warm_up)[self.taken : self.taken + steps]

@@ -37,13 +37,14 @@ METHODS = {
         msgspec.structs.replace(
             GUIDED,
             goal=0.0,
-            round_steps=5,
             min_rounds=1,
             max_rounds=3,
             batch=8,
             dev_pictures=8,
             dev_variants=1,
             probe=msgspec.structs.replace(GUIDED.probe, **FEW),
+            synthetic=msgspec.structs.replace(GUIDED.synthetic, round_steps=5),
+            real=msgspec.structs.replace(GUIDED.real, round_steps=5),
         )
     ),
 }

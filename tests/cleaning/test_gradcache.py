@@ -60,11 +60,16 @@ class Fixed:
 
 def pull(reference) -> Pull:
     weights = options.TermWeights(
-        inverted=0.5, distill=10.0, contrastive=0.2, probe_drift=0.1, smallest_view=1.0
+        round_steps=1,
+        inverted=0.5,
+        distill=10.0,
+        contrastive=0.2,
+        probe_drift=0.1,
+        smallest_view=1.0,
     )
     guides, frozen = Guides((SUSPECT,), 4, 0.5, Seeds(2)), Frozen(reference, Engine())
     settings = options.load("guided", options.GuidedSettings).inversion
-    pool = Pool(settings, Fixed(), frozen, torch.empty(0, 16), Seeds(3))  # type: ignore[arg-type]
+    pool = Pool(settings, Fixed(), frozen, torch.empty(0, 16), True, Seeds(3))  # type: ignore[arg-type]
     pool.prepare(reference, 0)
     return Pull(2.0, weights, frozen, Fixed(), guides, pool, inverted=0.5)  # type: ignore[arg-type]
 

@@ -19,6 +19,15 @@ from clipguard.core.errors import InputError, RefusedError
 SETTINGS = load("guided", GuidedSettings)
 
 
+def stepping(settings: GuidedSettings, round_steps: int, **changes: object) -> GuidedSettings:
+    """Rounds of so many steps, whosever the pairs are."""
+    kinds = {
+        name: msgspec.structs.replace(getattr(settings, name), round_steps=round_steps)
+        for name in ("real", "synthetic")
+    }
+    return msgspec.structs.replace(settings, **kinds, **changes)
+
+
 def eased(**changes: object) -> GuidedSettings:
     """Goals that any point reaches, but for the changes."""
     audit = msgspec.structs.replace(SETTINGS.audit, margin=1.0)
@@ -61,7 +70,7 @@ def test_without_any_finding_the_model_stays_as_it_is() -> None:
 
 
 def test_the_first_rounds_share_one_cosine_and_later_ones_have_their_own() -> None:
-    never = msgspec.structs.replace(SETTINGS, goal=0.0, round_steps=10, min_rounds=2, max_rounds=3)
+    never = stepping(SETTINGS, 10, goal=0.0, min_rounds=2, max_rounds=3)
     job = task(trained(poisoned=True), learning_rate=1e-6)
     outcome = Guided(msgspec.structs.replace(never, log_every=1)).clean(job)
     rates = [record.learning_rate for record in outcome.records]
@@ -90,23 +99,23 @@ def test_the_last_step_may_come_before_the_goal_and_is_said() -> None:
 
 
 def test_rounds_end_once_the_goal_is_reached() -> None:
-    easy = eased(round_steps=3, min_rounds=1)
+    easy = stepping(eased(), 3, min_rounds=1)
     assert Guided(easy).clean(task(trained(poisoned=True))).settings["steps"] == 3
     patient = msgspec.structs.replace(easy, min_rounds=2)
     assert Guided(patient).clean(task(trained(poisoned=True))).settings["steps"] == 6
-    never = msgspec.structs.replace(SETTINGS, goal=0.0, round_steps=3, max_rounds=2)
+    never = stepping(SETTINGS, 3, goal=0.0, min_rounds=1, max_rounds=2)
     job = task(trained(poisoned=True), learning_rate=1e-6)
     assert Guided(never).clean(job).settings["steps"] == 6
 
 
 def test_of_points_that_reach_the_goal_the_last_is_kept() -> None:
-    easy = eased(round_steps=3, min_rounds=3)
+    easy = stepping(eased(), 3, min_rounds=3)
     outcome = Guided(easy).clean(task(trained(poisoned=True)))
     assert outcome.explanation[-1].startswith("after 9 steps reaches the goals")
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [(1.0, "kept 1.00 of the way"), (0.0, "kept after 60 steps")]
+    ("share", "expected"), [(1.0, "kept 1.00 of the way"), (0.0, "kept after 100 steps")]
 )
 def test_going_back_must_not_help_the_trigger(share: float, expected: str) -> None:
     trimmed = eased(trim=(share,), goal=0.5, min_rounds=2)

@@ -21,11 +21,11 @@ MODEL = trained(poisoned=True)
 PIXELS = TinyPairs(30, 12).read(range(12), SIZE).pixels
 
 
-def pool(targets: int = 0, seed: int = 0) -> Pool:
+def pool(targets: int = 0, seed: int = 0, free: bool = True) -> Pool:
     seeds = Seeds(seed)
     texts = MODEL.encode_text(CONCEPTS.texts[:targets]) if targets else torch.empty(0, 16)
     batches = Batches(TinyPairs(31, 32), SIZE, 8, seeds)
-    return Pool(SETTINGS, batches, MODEL, texts, seeds.child("pool"))
+    return Pool(SETTINGS, batches, MODEL, texts, free, seeds.child("pool"))
 
 
 def walked(steps: int, **kwargs: int) -> Pool:
@@ -44,12 +44,21 @@ def test_triggers_are_made_every_few_steps_and_the_oldest_are_dropped() -> None:
 
 
 def test_every_target_meets_every_form() -> None:
-    entries = walked(1, targets=2).made
+    entries = walked(1, targets=2, free=False).made
     sides = [entry.trigger.pattern.shape[-1] for entry in entries]
     assert len(entries) == 8
     assert sum(side == SIZE for side in sides) == 4
     masked = [entry for entry in entries if entry.trigger.strength.std() > 1e-3]
     assert len(masked) == 2
+
+
+def test_aimed_and_free_triggers_stand_side_by_side() -> None:
+    both = walked(5, targets=1)
+    assert [entry.step for entry in both.made if entry.aimed] == [0, 4, 4, 4, 4]
+    assert [entry.step for entry in both.made if not entry.aimed] == [0, 2, 2, 4, 4]
+    drawn = walked(5, targets=1, free=False)
+    assert all(entry.aimed for entry in drawn.made)
+    assert torch.equal(drawn.made[-1].trigger.pattern, both.made[4].trigger.pattern)
 
 
 def test_going_back_forgets_what_came_later_and_makes_it_again_alike() -> None:
