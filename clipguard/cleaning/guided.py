@@ -45,10 +45,11 @@ class Guided:
                 remedy="give pairs of the model's own domain with --data",
             )
         settings = _keeping(self.settings) if task.keep_embeddings else self.settings
-        pull = pull_of(settings, task)
-        rounds = Rounds(settings, task, pull)
+        dev = Dev(task, settings)
+        pull = pull_of(settings, task, dev.audited)
+        rounds = Rounds(settings, task, pull, dev)
         if not task.suspects:
-            _require_suspicion(settings, rounds.dev, task.progress)
+            _require_suspicion(settings, dev, task.progress)
         rate, explanation = _rate(settings, task, pull)
         explanation = (_guided_by(task, searches=pull.searches), *explanation)
         for sentence in explanation:
@@ -108,15 +109,8 @@ def _guided_by(task: CleaningTask, *, searches: bool) -> str:
     families = "; ".join(
         f"{suspect.label} ({len(suspect.variants)} variants fired)" for suspect in task.suspects
     )
-    aims = [
-        name
-        for name, used in (
-            ("toward the suspected concepts", bool(task.suspects)),
-            ("without a target", not task.pairs.synthetic),
-        )
-        if used
-    ]
-    search = f"triggers inverted {' and '.join(aims)} while cleaning goes on"
+    free = "" if task.pairs.synthetic else " and without a target"
+    search = f"triggers inverted toward the concepts watched{free} while cleaning goes on"
     terms = (
         "clean pictures are held where the delivered model puts them"
         if task.pairs.synthetic

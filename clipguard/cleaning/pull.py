@@ -79,11 +79,16 @@ class Pull:
         return torch.cat([self.pool.stamp(pixels[:cut], step), replayed])
 
 
-def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
+def pull_of(settings: GuidedSettings, task: CleaningTask, targets: Sequence[int]) -> Pull:
     """The loss for a task.
 
-    Inversion is sent to where the families lead that fired; with real pairs it also roams, so that
-    it finds what the scan did not. On drawn pictures it would find shifts that are no backdoor.
+    With real pairs inversion also roams, so that it finds what the scan did not. On drawn pictures
+    it would find shifts that are no backdoor.
+
+    Args:
+        settings: weights, and how inversion goes.
+        task: the cleaning.
+        targets: the concepts, by their place in the vocabulary, that inversion is sent to.
     """
     seeds = task.seeds.child("train")
     size = task.model.spec.image_size
@@ -107,7 +112,7 @@ def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
             settings=settings.inversion,
             batches=batches,
             reference=reference,
-            targets=_targets(task),
+            targets=_embedded(task, sorted(targets)),
             free=not task.pairs.synthetic,
             seeds=seeds.child("pool"),
         ),
@@ -115,14 +120,9 @@ def pull_of(settings: GuidedSettings, task: CleaningTask) -> Pull:
     )
 
 
-def _targets(task: CleaningTask) -> Tensor:
-    """(T, D) embeddings of the suspected concepts."""
-    wanted = {suspect.concept for suspect in task.suspects}
-    texts = [
-        text
-        for name, text in zip(task.concepts.names, task.concepts.texts, strict=True)
-        if name in wanted
-    ]
-    if not texts:
+def _embedded(task: CleaningTask, concepts: Sequence[int]) -> Tensor:
+    """(T, D) embeddings of concepts."""
+    if not concepts:
         return torch.empty(0, task.reference.spec.embed_dim)
+    texts = [task.concepts.texts[concept] for concept in concepts]
     return embed_texts(task.reference, texts, Meter())

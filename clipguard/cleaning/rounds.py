@@ -66,12 +66,11 @@ class Rounds:
     Any later one has its own, so that it ends settled.
     """
 
-    def __init__(self, settings: GuidedSettings, task: CleaningTask, pull: Pull) -> None:
-        self.settings, self.task, self.pull = settings, task, pull
+    def __init__(self, settings: GuidedSettings, task: CleaningTask, pull: Pull, dev: Dev) -> None:
+        self.settings, self.task, self.pull, self.dev = settings, task, pull, dev
         self.round_steps = pull.weights.round_steps
         self.limit = task.steps or self.round_steps * settings.max_rounds
         self.goals = goals(settings, task, searches=pull.searches)
-        self.dev = Dev(task, settings)
         self.records: list[StepRecord] = []
         self.said: list[str] = []
         self.points: list[Point] = []

@@ -56,7 +56,7 @@ def test_real_pairs_need_no_suspect() -> None:
     outcome = Guided(SETTINGS).clean(job)
     assert accuracy(job.model, triggered=True) < 0.2
     assert accuracy(job.model) > accuracy(trained(poisoned=True)) - 0.02
-    assert "inverted without a target" in outcome.explanation[0]
+    assert "toward the concepts watched and without a target" in outcome.explanation[0]
     assert all(record.attack_success is None for record in outcome.rounds)
     assert outcome.rounds[-1].inverted < outcome.rounds[0].inverted - 0.2
 
