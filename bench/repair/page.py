@@ -305,11 +305,12 @@ def _controls(repairs: Repairs) -> Iterable[str]:
 
 
 def _decoys(repairs: Repairs) -> Iterable[str]:
-    head = ("two triggers", "seed", "attack success left", "of the decoy", "exit")
+    head = ("two triggers", "seed", "steps", "attack success left", "of the decoy", "exit")
     rows = [
         (
             run["model"],
             str(run["seed"]),
+            str(run["steps"]),
             _percent(run["points"][-1]["attack_success"]),
             _percent(run["decoy"]["attack_success"]),
             str(run["exit"]),
