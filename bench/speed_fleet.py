@@ -25,6 +25,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from bench import ONE_THREAD
 from clipguard.core import resources
 
 FIGURES = Path("bench/data/speed_fleet.json")
@@ -119,8 +120,7 @@ def _kill_one(place: str, ray: bool, killed: list[str]) -> None:
 
 def _timed(call: list[str], given: bytes = b"") -> tuple[float, str]:
     begun = time.perf_counter()
-    threads = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(call, input=given, env=threads, capture_output=True, check=False)
+    done = subprocess.run(call, input=given, env=ONE_THREAD, capture_output=True, check=False)
     return time.perf_counter() - begun, done.stderr.decode()
 
 
