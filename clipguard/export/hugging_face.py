@@ -167,7 +167,7 @@ def _no_place(architecture: str, what: str) -> InputError:
         "export.layout",
         f"Hugging Face's CLIPModel has no place for {what}",
         where=architecture,
-        remedy="use --layout open_clip",
+        remedy="use --layout open_clip or immich",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from clipguard.core import atomic
@@ -40,12 +41,12 @@ def _audit(
     request: AuditRequest, rejected: Path, processes: Processes, progress: Progress
 ) -> Result:
     seeds = Seeds(request.seed)
-    probed = probe(request, seeds.child("scan"), progress)
+    require = partial(require_layout, layout=request.layout)
+    probed = probe(request, seeds.child("scan"), progress, require=require)
     parts: dict[str, object] = {"delivered": probed.scan}
     gate = frame.gate(probed.scan, request)
     exit_code = Exit(gate.exit_code)
     model, exported = probed.model, probed
-    require_layout(model, request.layout)
     target = request.output
     with atomic.workspace(request.output) as work:
         if probed.measured and _needs_repair(probed.scan, gate):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from clipguard.cleaning import method
@@ -62,7 +63,8 @@ def _clean(
     request: CleanRequest, rejected: Path, processes: Processes, progress: Progress
 ) -> Result:
     seeds = Seeds(request.seed)
-    probed = probe(request, seeds.child("scan"), progress)
+    require = partial(require_layout, layout=request.layout)
+    probed = probe(request, seeds.child("scan"), progress, require=require)
     if probed.measured is None:
         gate = frame.gate(probed.scan, request)
         exit_code = Exit(gate.exit_code)
@@ -75,7 +77,6 @@ def _clean(
             where=request.model,
             remedy="give pairs of the model's own domain with --data, which need none",
         )
-    require_layout(probed.model, request.layout)
     with atomic.workspace(request.output) as work:
         student, repair = mend(request, probed, seeds, work, processes, progress)
         accepted = repair.cleaning.cleaned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -71,8 +72,24 @@ def scan(request: ScanRequest, progress: Progress = SILENT) -> Result:
     return frame.result("scan", request, Exit(gate.exit_code), delivered=outcome, gate=gate)
 
 
-def probe(request: ScanRequest, seeds: Seeds, progress: Progress) -> Probed:
-    """Scan one checkpoint; every draw comes from ``seeds``."""
+def probe(
+    request: ScanRequest,
+    seeds: Seeds,
+    progress: Progress,
+    *,
+    require: Callable[[OpenClipModel], None] | None = None,
+) -> Probed:
+    """Scan one checkpoint; every draw comes from ``seeds``.
+
+    Args:
+        request: what was asked for.
+        seeds: root of every draw.
+        progress: where to report.
+        require: raises when the model cannot be used; called before the model is probed.
+
+    Raises:
+        ClipguardError: the scan could not run.
+    """
     meter = Meter()
     loaded = load(
         request.model,
@@ -82,6 +99,8 @@ def probe(request: ScanRequest, seeds: Seeds, progress: Progress) -> Probed:
         meter=meter,
         progress=progress,
     )
+    if require is not None:
+        require(loaded.model)
     return probe_model(request, loaded.model, loaded.subject, loaded.checks, seeds, meter, progress)
 
 

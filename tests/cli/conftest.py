@@ -111,7 +111,7 @@ class Stored:
 
     scan: Scan | None = None
 
-    def __call__(self, request: Any, seeds: Any, progress: Any) -> Any:
+    def __call__(self, request: Any, seeds: Any, progress: Any, **_: Any) -> Any:
         from clipguard.pipeline.scan import Probed
 
         return Probed(self.scan, None, object())

@@ -104,6 +104,20 @@ def test_a_resnet_has_no_place_in_the_other_layout(cli, written, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["clean", "audit"])
+def test_a_layout_without_a_place_is_refused_before_any_probing(
+    cli, tmp_path, monkeypatch, command
+):
+    from clipguard.pipeline import scan
+
+    monkeypatch.delattr(scan, "probe_model")
+    options = ("--synthetic", "--layout", "transformers.js", "-q")
+    ended = cli(command, MODEL, "-o", "out", *options)
+    assert ended.code == 2
+    assert "[export.layout]" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_verify_runs_the_pairs_and_reads_the_attestation(cli, folder):
     ended = cli("verify", folder)
     assert (ended.code, ended.err) == (0, "")
