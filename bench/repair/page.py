@@ -189,8 +189,8 @@ def _compared(repairs: Repairs) -> str:
     PLOT.write_bytes(_plot(repairs, frontier))
     same_cost, same_success = _left_at(frontier, lost), _lost_at(frontier, left)
     return (
-        f"On the {len(models)} models that PAR's whole grid was run on, guided leaves "
-        f"{_percent(left)} for {_points(lost)} points; {_cheap(same_cost)}, and "
+        f"Where PAR's whole grid was run, on {len(models)} of {len(repairs.planted)} models, "
+        f"guided leaves {_percent(left)} for {_points(lost)} points; {_cheap(same_cost)}, and "
         f"{_deep(same_success)}. PAR is taken at the best of its learning rates, "
         "values of tau and shares of the way back to the delivered weights, all averaged over "
         f"models, with the true trigger known.\n\n![trade-off]({PLOT.name})"
