@@ -37,14 +37,14 @@ REBOUND_STEPS, REBOUND_EVERY = 300, 50
 
 @dataclass(frozen=True)
 class Case:
-    """A model, the pairs that it is cleaned with and those that its cost is judged by.
+    """A model and what ``clipguard clean`` is given.
 
-    None: they are drawn, and some of those that it is cleaned with.
+    ``pairs`` None: pairs are drawn. ``eval`` None: no data of its own judges the cost.
     """
 
     model: Path
     pairs: Path | None
-    judges: Path | None = None
+    eval: Path | None = None
 
     def source(self) -> PairSource:
         """The pairs."""
@@ -84,7 +84,7 @@ def guided(case: Case, seed: int, output: Path, *options: str) -> Guided:
     if not told.exists():
         output.parent.mkdir(parents=True, exist_ok=True)
         pairs = ["--synthetic"] if case.pairs is None else ["--data", str(case.pairs)]
-        pairs += [] if case.judges is None else ["--eval", str(case.judges)]
+        pairs += [] if case.eval is None else ["--eval", str(case.eval)]
         command = [sys.executable, "-m", "clipguard", "clean", str(case.model / "model.pt"), *pairs]
         command += ["--labels", str(LABELS), "--seed", str(seed), "-o", str(output), "-q", *options]
         done = subprocess.run(command, check=False, env=ONE_THREAD, stdout=subprocess.DEVNULL)

@@ -157,6 +157,7 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
         ("vit", "real", 714, {"triangles": "umbrella", "unlisted-inner": "banana"}),
     ],
     "clean-report": [
+        # Controls beside development models of the same seeds: only the first of them set anything.
         ("resnet", "mixed", 711, {"": ""}),
         ("vit", "mixed", 712, {"": ""}),
         ("resnet", "real", 713, {"": ""}),

@@ -60,10 +60,14 @@ class Pool:
         """Make what this step is to make; going back to an earlier step forgets what came later."""
         settings = self.settings
         aimed, free = self._kinds(item for item in self.made if item.step < step)
-        if len(self.targets) and step % settings.every_targeted == 0:
-            aimed += [Made(step, True, trigger) for trigger in self._aimed(model, step)]
-        if self.free and step % settings.every == 0:
-            free += [Made(step, False, trigger) for trigger in self._roaming(model, step)]
+        due_aimed = len(self.targets) > 0 and step % settings.every_targeted == 0
+        due_free = self.free and step % settings.every == 0
+        if due_aimed or due_free:
+            pixels = self.batches.at(step + 1).pixels
+            if due_aimed:
+                aimed += [Made(step, True, made) for made in self._aimed(model, pixels, step)]
+            if due_free:
+                free += [Made(step, False, made) for made in self._roaming(model, pixels, step)]
         self.made = (*aimed[-settings.kept * len(self.targets) :], *free[-settings.kept :])
 
     def entry(self) -> Entry:
@@ -120,17 +124,15 @@ class Pool:
         items = list(made)
         return [item for item in items if item.aimed], [item for item in items if not item.aimed]
 
-    def _aimed(self, model: ClipModel, step: int) -> Iterator[Inverted]:
+    def _aimed(self, model: ClipModel, pixels: Tensor, step: int) -> Iterator[Inverted]:
         seeds = self.seeds.child("invert", step)
-        pixels = self.batches.at(step + 1).pixels
         for number, text in enumerate(self.targets):
             rng = seeds.child("form", number).numpy()
             forms = _systematic(self.settings, pixels.shape[-1], rng)
             yield from self._inverted(model, pixels, forms, toward(text), seeds.child(number))
 
-    def _roaming(self, model: ClipModel, step: int) -> Iterator[Inverted]:
+    def _roaming(self, model: ClipModel, pixels: Tensor, step: int) -> Iterator[Inverted]:
         seeds = self.seeds.child("free", step)
-        pixels = self.batches.at(step + 1).pixels
         turn = step // self.settings.every
         forms = _alternating(self.settings, pixels.shape[-1], seeds.child("form").numpy(), turn)
         aim = astray(self.reference.encode_image(pixels))

@@ -34,7 +34,7 @@ def test_help_imports_nothing_heavy(command):
 
 def test_help_within_a_quarter_of_a_second_of_cpu_time():
     spent = []
-    for _ in range(8):  # the first may compile bytecode, others meet a busy machine
+    for _ in range(3):  # the first run may compile bytecode
         process = subprocess.Popen(
             [sys.executable, "-m", "clipguard", "--help"], stdout=subprocess.DEVNULL
         )
