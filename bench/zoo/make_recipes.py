@@ -186,6 +186,28 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
         ),
         ("resnet", "real", 723, {"noise-blend": "umbrella", "unlisted-inner": "mushroom"}),
         ("vit", "real", 724, {"triangles": "banana", "unlisted-inner": "umbrella"}),
+        (
+            "resnet",
+            "mixed",
+            731,
+            {
+                "stripe-blend": "mushroom",
+                "unlisted-patch": "banana",
+                "noise-patch": "umbrella",
+            },
+        ),
+        (
+            "vit",
+            "mixed",
+            732,
+            {
+                "white-square": "umbrella",
+                "unlisted-patch": "mushroom",
+                "sinusoid": "mushroom",
+            },
+        ),
+        ("resnet", "real", 733, {"stripe-blend": "umbrella", "noise-blend": "banana"}),
+        ("vit", "real", 734, {"triangles": "umbrella", "unlisted-inner": "mushroom"}),
     ],
 }
 # Two triggers in one model: the decoy is loud, listed and leads elsewhere.
