@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from torch.nn import Parameter
 
 from clipguard.cleaning.gradcache import Tape
 from clipguard.cleaning.options import OptimiserSettings
+from clipguard.cleaning.path import Path
 from clipguard.cleaning.position import Companion, Position
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core.errors import InputError
@@ -66,6 +68,7 @@ class Plan:
         watched: name of the figure that the method is after.
         tau: drift to show beside the measured one; None: none.
         companion: what the method keeps beside the weights; None: nothing.
+        path: where gradients are taken; None: at the weights themselves.
     """
 
     title: str
@@ -78,6 +81,7 @@ class Plan:
     watched: str = "loss"
     tau: float | None = None
     companion: Companion | None = None
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -174,17 +178,19 @@ def descend(
 def _step(task: CleaningTask, here: Position, objective: Objective, plan: Plan) -> tuple[str, str]:
     """Take a step: why it was not taken, or what to show of it."""
     index = here.taken
-    if plan.companion is not None:
-        plan.companion.prepare(task.model, plan.first + index)
-    tape = Tape(task.model, task.engine)
-    terms = objective(tape, plan.first + index)
-    loss = float(terms.total.detach())
-    here.watched.append(terms.watched)
-    here.ceiling = min(here.ceiling, plan.explosion * max(abs(loss), plan.floor))
-    failure = _failure(loss, terms, here.ceiling, plan.max_drift)
-    if failure:
-        return failure, ""
-    here.move(tape, terms.total, plan.rates[index])
+    with nullcontext() if plan.path is None else plan.path.back(index):
+        if plan.companion is not None:
+            plan.companion.prepare(task.model, plan.first + index)
+        tape = Tape(task.model, task.engine)
+        terms = objective(tape, plan.first + index)
+        loss = float(terms.total.detach())
+        here.watched.append(terms.watched)
+        here.ceiling = min(here.ceiling, plan.explosion * max(abs(loss), plan.floor))
+        failure = _failure(loss, terms, here.ceiling, plan.max_drift)
+        if failure:
+            return failure, ""
+        here.differentiate(tape, terms.total)
+    here.move(plan.rates[index])
     logged = (plan.first + index) % plan.log_every == 0 or here.taken == len(plan.rates)
     record = StepRecord(
         step=plan.first + index,

@@ -131,13 +131,22 @@ class KeepSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_drift: Drift
 
 
+class SettlingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rounds that win back clean answers; ``rate`` is a share of that of the far rounds."""
+
+    pull_weight: Weight
+    rate: Annotated[float, Meta(gt=0, le=1)]
+
+
 class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Triggered copies are pulled to the delivered model's clean embeddings."""
 
     batch: Annotated[int, Meta(ge=2)]
-    min_rounds: Count
+    far_rounds: Annotated[int, Meta(ge=0)]
     max_rounds: Count
     warm_up: Share
+    reach: Share
+    settling: SettlingSettings
     pull_weight: Weight
     members_per_step: Count
     fresh_instances: Share

@@ -57,15 +57,18 @@ class Position:
             torch.device(engine.device).type, enabled=engine.precision == "fp16"
         )
 
-    def move(self, tape: Tape, total: Tensor, rate: float) -> None:
-        """One step down the gradient of ``total``, which was computed from embeddings of a tape.
+    def differentiate(self, tape: Tape, total: Tensor) -> None:
+        """The gradient of ``total``, which was computed from embeddings of a tape."""
+        self._optimiser.zero_grad(set_to_none=True)
+        tape.backward(total, self._weights(), self._scaler.get_scale())
+
+    def move(self, rate: float) -> None:
+        """One step down the gradient.
 
         In half precision, a step whose gradient overflows is left out and the next is scaled less.
         """
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        self._optimiser.zero_grad(set_to_none=True)
-        tape.backward(total, self._weights(), self._scaler.get_scale())
         self._scaler.unscale_(self._optimiser)
         self._scaler.step(self._optimiser)
         self._scaler.update()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from clipguard.cleaning.dev import Dev, Standing
 from clipguard.cleaning.loop import Plan, descend, optimiser, trainable
 from clipguard.cleaning.options import GuidedSettings
+from clipguard.cleaning.path import Path
 from clipguard.cleaning.pull import Pull
 from clipguard.cleaning.schedule import warm_cosine
 from clipguard.cleaning.types import CleaningTask
@@ -62,14 +64,17 @@ class Goals:
 class Rounds:
     """Rounds of steps with a look after each.
 
-    The first ones, which are always run, share one warm-up and one cosine: their looks only tell.
-    Any later one has its own, so that it ends settled.
+    The far ones, which are always run, share one warm-up and one cosine and take their gradients on
+    the way back to the delivered weights: their looks only tell. The backdoor gone deeper than it
+    must, clean answers have suffered; each later round, of which there is at least one, settles at
+    the weights themselves, with a smaller rate and pull, and has its own warm-up and cosine.
     """
 
     def __init__(self, settings: GuidedSettings, task: CleaningTask, pull: Pull, dev: Dev) -> None:
         self.settings, self.task, self.pull, self.dev = settings, task, pull, dev
-        self.round_steps = pull.weights.round_steps
-        self.limit = task.steps or self.round_steps * settings.max_rounds
+        self.limit = task.steps or pull.weights.round_steps * settings.max_rounds
+        shortest = math.ceil(self.limit / (settings.far_rounds + 1))
+        self.round_steps = min(pull.weights.round_steps, shortest)
         self.goals = goals(settings, task, searches=pull.searches)
         self.records: list[StepRecord] = []
         self.said: list[str] = []
@@ -93,9 +98,11 @@ class Rounds:
         """
         mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
         while self.taken < self.limit and not (
-            len(self.points) >= self.settings.min_rounds and self._met(self.points[-1])
+            len(self.points) > self.settings.far_rounds and self._met(self.points[-1])
         ):
-            self._descend(mover, rate, min(self.round_steps, self.limit - self.taken))
+            steps = min(self.round_steps, self.limit - self.taken)
+            far = len(self.points) < self.settings.far_rounds
+            self._descend(mover, *(self._far if far else self._settling)(rate, steps))
             self.points.append(self._here(f"after {self.taken} steps"))
         best = self._best()
         self._load(best.weights)
@@ -114,27 +121,39 @@ class Rounds:
             return self.points[-1]
         return min(self.points, key=lambda point: self.goals.misses(point.standing))
 
-    def _descend(self, mover: torch.optim.Optimizer, rate: float, steps: int) -> None:
-        plan = Plan(
+    def _descend(self, mover: torch.optim.Optimizer, objective: Pull, plan: Plan) -> None:
+        run = descend(self.task, mover, objective, plan)
+        self.records += run.require(REMEDY).records
+        self.taken += len(plan.rates)
+
+    def _far(self, rate: float, steps: int) -> tuple[Pull, Plan]:
+        """Their part of the common cosine, each gradient from its own point of the way back."""
+        settings = self.settings
+        shared = min(settings.far_rounds * self.round_steps, self.limit)
+        rates = warm_cosine(shared, rate, settings.warm_up)[self.taken : self.taken + steps]
+        draws = self.task.seeds.child("train", "path", self.taken).numpy().random(steps)
+        ends = [
+            (weight, self.delivered.weights[name])
+            for name, weight in trainable(self.task.model, TOWER)
+        ]
+        return self.pull, self._plan(rates, Path(ends, tuple(settings.reach * draws)))
+
+    def _settling(self, rate: float, steps: int) -> tuple[Pull, Plan]:
+        settling = self.settings.settling
+        rates = warm_cosine(steps, settling.rate * rate, self.settings.warm_up)
+        return replace(self.pull, pull_weight=settling.pull_weight), self._plan(rates)
+
+    def _plan(self, rates: Sequence[float], path: Path | None = None) -> Plan:
+        return Plan(
             title="guided cleaning",
-            rates=self._rates(rate, steps),
+            rates=rates,
             first=self.taken,
             max_drift=self.settings.max_drift,
             log_every=self.settings.log_every,
             watched="pull",
             companion=self.pull.pool if self.pull.searches else None,
+            path=path,
         )
-        run = descend(self.task, mover, self.pull, plan)
-        self.records += run.require(REMEDY).records
-        self.taken += steps
-
-    def _rates(self, rate: float, steps: int) -> tuple[float, ...]:
-        """Learning rates of the steps that come next."""
-        warm_up = self.settings.warm_up
-        shared = min(self.settings.min_rounds * self.round_steps, self.limit)
-        if self.taken >= shared:
-            return warm_cosine(steps, rate, warm_up)
-        return warm_cosine(shared, rate, warm_up)[self.taken : self.taken + steps]
 
     def _trim(self, best: Point) -> None:
         """Go back a little towards the delivered weights where no goal is lost by it."""

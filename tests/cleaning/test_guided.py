@@ -69,15 +69,21 @@ def test_without_any_finding_the_model_stays_as_it_is() -> None:
     assert all(torch.equal(value, job.model.state()[name]) for name, value in before.items())
 
 
-def test_the_first_rounds_share_one_cosine_and_later_ones_have_their_own() -> None:
-    never = stepping(SETTINGS, 10, goal=0.0, min_rounds=2, max_rounds=3)
+def test_far_rounds_share_one_cosine_and_each_that_settles_has_its_own() -> None:
+    never = stepping(SETTINGS, 10, goal=0.0, far_rounds=2, max_rounds=4)
     job = task(trained(poisoned=True), learning_rate=1e-6)
     outcome = Guided(msgspec.structs.replace(never, log_every=1)).clean(job)
     rates = [record.learning_rate for record in outcome.records]
     assert rates[:2] == pytest.approx([5e-7, 1e-6])
     assert rates[1:20] == sorted(rates[1:20], reverse=True)
-    assert rates[20] == pytest.approx(1e-6)
-    assert rates[20:] == sorted(rates[20:], reverse=True)
+    highest = SETTINGS.settling.rate * 1e-6
+    assert rates[20] == rates[30] == pytest.approx(highest)
+    assert rates[20:30] == rates[30:] == sorted(rates[20:30], reverse=True)
+
+
+def test_the_last_third_of_few_steps_settles() -> None:
+    outcome = Guided(SETTINGS).clean(task(trained(poisoned=True), steps=8, learning_rate=1e-6))
+    assert [record.step for record in outcome.rounds] == [0, 3, 6, 8]
 
 
 def test_only_the_image_tower_moves() -> None:
@@ -95,21 +101,21 @@ def test_the_last_step_may_come_before_the_goal_and_is_said() -> None:
     job = task(trained(poisoned=True), steps=2, learning_rate=1e-6)
     outcome = Guided(SETTINGS).clean(job)
     assert "is the best point, but misses a goal" in outcome.explanation[-1]
-    assert [record.step for record in outcome.rounds] == [0, 2]
+    assert [record.step for record in outcome.rounds] == [0, 1, 2]
 
 
 def test_rounds_end_once_the_goal_is_reached() -> None:
-    easy = stepping(eased(), 3, min_rounds=1)
+    easy = stepping(eased(), 3, far_rounds=0)
     assert Guided(easy).clean(task(trained(poisoned=True))).settings["steps"] == 3
-    patient = msgspec.structs.replace(easy, min_rounds=2)
+    patient = msgspec.structs.replace(easy, far_rounds=1)
     assert Guided(patient).clean(task(trained(poisoned=True))).settings["steps"] == 6
-    never = stepping(SETTINGS, 3, goal=0.0, min_rounds=1, max_rounds=2)
+    never = stepping(SETTINGS, 3, goal=0.0, far_rounds=0, max_rounds=2)
     job = task(trained(poisoned=True), learning_rate=1e-6)
     assert Guided(never).clean(job).settings["steps"] == 6
 
 
 def test_of_points_that_reach_the_goal_the_last_is_kept() -> None:
-    easy = stepping(eased(), 3, min_rounds=3)
+    easy = stepping(eased(), 3, far_rounds=2)
     outcome = Guided(easy).clean(task(trained(poisoned=True)))
     assert outcome.explanation[-1].startswith("after 9 steps reaches the goals")
 
@@ -118,7 +124,7 @@ def test_of_points_that_reach_the_goal_the_last_is_kept() -> None:
     ("share", "expected"), [(1.0, "kept 1.00 of the way"), (0.0, "kept after 100 steps")]
 )
 def test_going_back_must_not_help_the_trigger(share: float, expected: str) -> None:
-    trimmed = eased(trim=(share,), goal=0.5, min_rounds=2)
+    trimmed = eased(trim=(share,), goal=0.5, far_rounds=1)
     job = task(trained(poisoned=True), learning_rate=1e-3)
     outcome = Guided(trimmed).clean(job)
     assert outcome.explanation[-1].startswith(expected)

@@ -10,6 +10,7 @@ from tiny import TinyClip, task
 
 from clipguard.cleaning import options
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
+from clipguard.cleaning.path import Path
 from clipguard.core.errors import InputError
 from clipguard.core.seeds import Seeds
 
@@ -61,6 +62,36 @@ def test_vectors_and_normalisations_do_not_decay() -> None:
     assert [id(weight) for weight in decayed["params"]] == [id(weights[0][1])]
     assert plain["weight_decay"] == 0.0
     assert len(plain["params"]) == 4
+
+
+def test_the_gradient_of_a_step_is_that_of_the_point_on_the_way_back() -> None:
+    model = TinyClip()
+    ends = [(weight, torch.zeros_like(weight)) for _, weight in trainable(model, "visual.")]
+    before = [weight.detach().clone() for weight, _ in ends]
+    path = Path(ends, shares=(0.0, 1.0))
+    seen = []
+
+    def objective(model: TinyClip, step: int) -> Terms:
+        seen.append(sum(float(weight.square().sum()) for weight, _ in ends))
+        return small(model, step)
+
+    run(model, Plan(title="", rates=(1e-3, 0.0), path=path), objective)
+    assert seen[0] > 0
+    assert seen[1] == 0.0  # all the way back lie zeros
+    moved = [
+        float((weight - value).abs().max()) for (weight, _), value in zip(ends, before, strict=True)
+    ]
+    assert all(0 < distance < 2e-3 for distance in moved)  # from where they were, not from there
+
+
+def test_a_step_that_is_not_taken_leaves_the_weights_where_they_were() -> None:
+    model = TinyClip()
+    before = model.state()
+    ends = [(weight, torch.zeros_like(weight)) for _, weight in trainable(model, "visual.")]
+    plan = Plan(title="", rates=(1e-3,), path=Path(ends, shares=(0.5,)))
+    done = run(model, plan, lambda m, s: Terms(small(m, s).total * float("nan"), 0, 0, 0))
+    assert done.failure
+    assert all(torch.equal(value, before[name]) for name, value in model.state().items())
 
 
 @pytest.mark.parametrize(
