@@ -190,8 +190,9 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
     fitted = load()
     note = (
         f"Coefficients: {fitted.id}, fitted on {fitted.clean} clean and {fitted.backdoored} "
-        f"backdoored development models; prior {PRIOR:g}; likelihood ratios are capped at "
-        f"{fitted.clean + 1}. Not counted above: {', '.join(uncounted) or 'none'}."
+        f"backdoored development models; prior {PRIOR:g}; likelihood ratios stay between "
+        f"1 : {fitted.backdoored + 1} and {fitted.clean + 1} : 1. "
+        f"Not counted above: {', '.join(uncounted) or 'none'}."
     )
     return f"{note}\n\n{grid(head, rows)}"
 

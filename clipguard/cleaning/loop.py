@@ -14,9 +14,9 @@ from torch.nn import Parameter
 
 from clipguard.cleaning.gradcache import Tape
 from clipguard.cleaning.options import OptimiserSettings
-from clipguard.cleaning.path import Path
 from clipguard.cleaning.position import Companion, Position
 from clipguard.cleaning.types import CleaningTask
+from clipguard.cleaning.way_back import WayBack
 from clipguard.core.errors import InputError
 from clipguard.core.results import StepRecord
 from clipguard.measure.alignment import aligned_distance
@@ -68,7 +68,7 @@ class Plan:
         watched: name of the figure that the method is after.
         tau: drift to show beside the measured one; None: none.
         companion: what the method keeps beside the weights; None: nothing.
-        path: where gradients are taken; None: at the weights themselves.
+        way_back: where gradients are taken; None: at the weights themselves.
     """
 
     title: str
@@ -81,7 +81,7 @@ class Plan:
     watched: str = "loss"
     tau: float | None = None
     companion: Companion | None = None
-    path: Path | None = None
+    way_back: WayBack | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def descend(
 def _step(task: CleaningTask, here: Position, objective: Objective, plan: Plan) -> tuple[str, str]:
     """Take a step: why it was not taken, or what to show of it."""
     index = here.taken
-    with nullcontext() if plan.path is None else plan.path.back(index):
+    with nullcontext() if plan.way_back is None else plan.way_back.at(index):
         if plan.companion is not None:
             plan.companion.prepare(task.model, plan.first + index)
         tape = Tape(task.model, task.engine)

@@ -12,10 +12,10 @@ from torch import Tensor
 from clipguard.cleaning.dev import Dev, Standing
 from clipguard.cleaning.loop import Plan, descend, optimiser, trainable
 from clipguard.cleaning.options import GuidedSettings
-from clipguard.cleaning.path import Path
 from clipguard.cleaning.pull import Pull
 from clipguard.cleaning.schedule import warm_cosine
 from clipguard.cleaning.types import CleaningTask
+from clipguard.cleaning.way_back import WayBack
 from clipguard.core.results import RoundRecord, StepRecord
 
 TOWER = "visual."
@@ -136,14 +136,14 @@ class Rounds:
             (weight, self.delivered.weights[name])
             for name, weight in trainable(self.task.model, TOWER)
         ]
-        return self.pull, self._plan(rates, Path(ends, tuple(settings.reach * draws)))
+        return self.pull, self._plan(rates, WayBack(ends, tuple(settings.reach * draws)))
 
     def _settling(self, rate: float, steps: int) -> tuple[Pull, Plan]:
         settling = self.settings.settling
         rates = warm_cosine(steps, settling.rate * rate, self.settings.warm_up)
         return replace(self.pull, pull_weight=settling.pull_weight), self._plan(rates)
 
-    def _plan(self, rates: Sequence[float], path: Path | None = None) -> Plan:
+    def _plan(self, rates: Sequence[float], way_back: WayBack | None = None) -> Plan:
         return Plan(
             title="guided cleaning",
             rates=rates,
@@ -152,7 +152,7 @@ class Rounds:
             log_every=self.settings.log_every,
             watched="pull",
             companion=self.pull.pool if self.pull.searches else None,
-            path=path,
+            way_back=way_back,
         )
 
     def _trim(self, best: Point) -> None:

@@ -39,7 +39,7 @@ def eased(**changes: object) -> GuidedSettings:
 def test_removes_the_trigger_and_keeps_clean_answers(synthetic: bool) -> None:
     job = task(trained(poisoned=True), pairs=TinyPairs(10, 256, synthetic=synthetic))
     assert accuracy(job.model, triggered=True) > 0.9
-    outcome = Guided(SETTINGS).clean(job)
+    outcome = Guided(stepping(SETTINGS, 50)).clean(job)
     assert accuracy(job.model, triggered=True) < 0.1
     assert accuracy(job.model) > accuracy(trained(poisoned=True)) - 0.02
     told = " ".join(outcome.explanation)
@@ -53,7 +53,7 @@ def test_removes_the_trigger_and_keeps_clean_answers(synthetic: bool) -> None:
 
 def test_real_pairs_need_no_suspect() -> None:
     job = task(trained(poisoned=True), pairs=TinyPairs(10, 256, synthetic=False), suspects=())
-    outcome = Guided(SETTINGS).clean(job)
+    outcome = Guided(stepping(SETTINGS, 50)).clean(job)
     assert accuracy(job.model, triggered=True) < 0.2
     assert accuracy(job.model) > accuracy(trained(poisoned=True)) - 0.02
     assert "toward the concepts watched and without a target" in outcome.explanation[0]

@@ -10,7 +10,7 @@ from tiny import TinyClip, task
 
 from clipguard.cleaning import options
 from clipguard.cleaning.loop import Plan, Terms, descend, optimiser, trainable
-from clipguard.cleaning.path import Path
+from clipguard.cleaning.way_back import WayBack
 from clipguard.core.errors import InputError
 from clipguard.core.seeds import Seeds
 
@@ -68,14 +68,14 @@ def test_the_gradient_of_a_step_is_that_of_the_point_on_the_way_back() -> None:
     model = TinyClip()
     ends = [(weight, torch.zeros_like(weight)) for _, weight in trainable(model, "visual.")]
     before = [weight.detach().clone() for weight, _ in ends]
-    path = Path(ends, shares=(0.0, 1.0))
+    way_back = WayBack(ends, shares=(0.0, 1.0))
     seen = []
 
     def objective(model: TinyClip, step: int) -> Terms:
         seen.append(sum(float(weight.square().sum()) for weight, _ in ends))
         return small(model, step)
 
-    run(model, Plan(title="", rates=(1e-3, 0.0), path=path), objective)
+    run(model, Plan(title="", rates=(1e-3, 0.0), way_back=way_back), objective)
     assert seen[0] > 0
     assert seen[1] == 0.0  # all the way back lie zeros
     moved = [
@@ -88,7 +88,7 @@ def test_a_step_that_is_not_taken_leaves_the_weights_where_they_were() -> None:
     model = TinyClip()
     before = model.state()
     ends = [(weight, torch.zeros_like(weight)) for _, weight in trainable(model, "visual.")]
-    plan = Plan(title="", rates=(1e-3,), path=Path(ends, shares=(0.5,)))
+    plan = Plan(title="", rates=(1e-3,), way_back=WayBack(ends, shares=(0.5,)))
     done = run(model, plan, lambda m, s: Terms(small(m, s).total * float("nan"), 0, 0, 0))
     assert done.failure
     assert all(torch.equal(value, before[name]) for name, value in model.state().items())

@@ -20,7 +20,7 @@ from torch.nn import Parameter
 
 
 @dataclass(frozen=True)
-class Path:
+class WayBack:
     """The way from weights that move back to where they started.
 
     Args:
@@ -32,7 +32,7 @@ class Path:
     shares: Sequence[float]
 
     @contextmanager
-    def back(self, step: int) -> Iterator[None]:
+    def at(self, step: int) -> Iterator[None]:
         """Inside, the weights lie where the gradient of a step is taken; then where they were."""
         here = [weight.detach().clone() for weight, _ in self.ends]
         self._put(
