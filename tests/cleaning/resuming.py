@@ -32,12 +32,12 @@ METHODS = {
             PAR, steps=14, batch=8, probe=msgspec.structs.replace(PAR.probe, **FEW)
         )
     ),
-    # Three rounds, none of which reaches the goal: the best of them is kept.
+    # A far round and two that settle, none of which reaches the goal: the best of them is kept.
     "guided": Guided(
         msgspec.structs.replace(
             GUIDED,
             goal=0.0,
-            min_rounds=1,
+            far_rounds=1,
             max_rounds=3,
             batch=8,
             dev_pictures=8,
