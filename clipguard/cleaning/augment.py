@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -49,6 +50,24 @@ def augment(
             top, left = (int(share * (size - side + 1)) for share in place)
             picture[:, top : top + side, left : left + side] = colour
     return changed
+
+
+def mixtures(pixels: Tensor, seeds: Seeds) -> Tensor:
+    """Each picture mixed with another one of the batch, in any proportion.
+
+    Source: mixup, arXiv 1710.09412, without its labels.
+
+    Args:
+        pixels: (B, 3, S, S) float32 in 0..1.
+        seeds: stream of partners and proportions.
+
+    Returns:
+        (B, 3, S, S) in 0..1.
+    """
+    rng = seeds.numpy()
+    partners = torch.from_numpy(rng.permutation(len(pixels)))
+    share = torch.from_numpy(rng.random(len(pixels), dtype=np.float32)).view(-1, 1, 1, 1)
+    return torch.lerp(pixels, pixels[partners], share)
 
 
 def views(pixels: Tensor, keys: Sequence[str], smallest: float, seeds: Seeds) -> Tensor:

@@ -90,6 +90,11 @@ class Dev:
         """The concepts that the audit watches: the suspected ones, else those it found itself."""
         return tuple(self._task.concepts.names[index] for index in self.audited)
 
+    @property
+    def words(self) -> Tensor:
+        """(C, D) embeddings of the vocabulary."""
+        return self._view.words
+
     def strayed(self) -> float:
         """The most that a small untargeted window sends to one concept, as delivered (0..1)."""
         return self._audit.strayed(self._task.reference)

@@ -46,7 +46,7 @@ class Guided:
             )
         settings = _keeping(self.settings) if task.keep_embeddings else self.settings
         dev = Dev(task, settings)
-        pull = pull_of(settings, task, dev.audited)
+        pull = pull_of(settings, task, dev.words, dev.audited)
         rounds = Rounds(settings, task, pull, dev)
         if not task.suspects:
             _require_suspicion(settings, dev, task.progress)

@@ -41,6 +41,25 @@ def drift(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum(dim=-1).mean()
 
 
+def answer_drift(image: Tensor, image_ref: Tensor, words: Tensor, scale: float) -> Tensor:
+    """Mean over the batch of the divergence of the answers among ``words`` from the reference's.
+
+    Kullback-Leibler, in nats: what counts of a move is what it changes about zero-shot answers.
+
+    Args:
+        image: (B, D) unit-norm embeddings of the student.
+        image_ref: (B, D) embeddings of the delivered model for the same input.
+        words: (C, D) unit-norm embeddings of concepts.
+        scale: inverse temperature, frozen.
+
+    Source: arXiv 1503.02531, at the model's own temperature.
+    """
+    ours, theirs = (
+        F.log_softmax(scale * rows @ words.T.to(rows), dim=1) for rows in (image, image_ref)
+    )
+    return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
 def par_loss(
     image: Tensor,
     text: Tensor,

@@ -112,16 +112,19 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What depends on whose the pairs are.
 
-    Steps of a round, weights of terms, how pictures are cut, and how far they may drift in the
-    probe of the rate.
+    Steps of a round, weights of terms, how pictures are cut and mixed ones once more, and how far
+    they may drift in the probe of the rate.
     """
 
     round_steps: Count
     inverted: Annotated[float, Meta(ge=0, le=1)]
     distill: Weight
+    mixed: Weight
+    answers: Weight
     contrastive: Weight
     probe_drift: Drift
     smallest_view: Annotated[float, Meta(gt=0, le=1)]
+    smallest_mixed_view: Annotated[float, Meta(gt=0, le=1)]
 
 
 class KeepSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from clipguard.cleaning.augment import views
+from clipguard.cleaning.augment import mixtures, views
 from clipguard.cleaning.batches import Batches
 from clipguard.cleaning.engine import Frozen
 from clipguard.cleaning.guides import Guides
 from clipguard.cleaning.loop import Terms
-from clipguard.cleaning.losses import clip_loss, drift
+from clipguard.cleaning.losses import answer_drift, clip_loss, drift
 from clipguard.cleaning.options import GuidedSettings, TermWeights
 from clipguard.cleaning.pool import Pool
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core.seeds import Seeds
-from clipguard.model.batching import Meter, embed_texts
 from clipguard.model.seam import ClipModel
+from clipguard.pairs.types import PairBatch
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class Pull:
         batches: the pairs.
         guides: replayed families; None when none fired.
         pool: inverted triggers.
+        words: (C, D) embeddings of the vocabulary, among which answers are held.
         inverted: share of pictures that get an inverted trigger when there are guides as well.
+        seeds: stream of what is mixed.
     """
 
     pull_weight: float
@@ -42,21 +44,30 @@ class Pull:
     batches: Batches
     guides: Guides | None
     pool: Pool
+    words: Tensor
     inverted: float
+    seeds: Seeds
 
     def __call__(self, model: ClipModel, step: int) -> Terms:
         """The terms of a step, counted from 0."""
-        pairs = self.batches.at(step)
-        stamped = self._stamp(pairs.pixels, step)
-        home = self.reference.encode_image(pairs.pixels)
-        triggered, clean = model.encode_image(stamped), model.encode_image(pairs.pixels)
-        pull, held = drift(triggered, home), drift(clean, home)
-        total = self.pull_weight * pull + self.weights.distill * held
-        if self.weights.contrastive:
+        pairs, weights = self.batches.at(step), self.weights
+        scale = self.reference.spec.logit_scale
+        home, triggered = self.reference.encode_image(pairs.pixels), self._stamp(pairs.pixels, step)
+        clean, pulled = model.encode_image(pairs.pixels), drift(model.encode_image(triggered), home)
+        mixed = self._mix(pairs, step)
+        between = model.encode_image(mixed), self.reference.encode_image(mixed)
+        answers = [answer_drift(*moved, self.words, scale) for moved in ((clean, home), between)]
+        held = drift(clean, home)
+        total = (
+            self.pull_weight * pulled
+            + weights.distill * held
+            + weights.mixed * drift(*between)
+            + weights.answers * (answers[0] + answers[1])
+        )
+        if weights.contrastive:
             text = self.reference.encode_text(pairs.texts)
-            scale = self.reference.spec.logit_scale
-            total = total + self.weights.contrastive * clip_loss(clean, text, scale)
-        return Terms(total, float(held.detach()), 0.0, float(pull.detach()), (clean, home))
+            total = total + weights.contrastive * clip_loss(clean, text, scale)
+        return Terms(total, float(held.detach()), 0.0, float(pulled.detach()), (clean, home))
 
     @property
     def searches(self) -> bool:
@@ -67,7 +78,16 @@ class Pull:
         """The same loss with other draws and an empty pool."""
         guides = self.guides and replace(self.guides, seeds=seeds)
         pool = replace(self.pool, seeds=seeds.child("pool"), made=())
-        return replace(self, guides=guides, pool=pool)
+        return replace(self, guides=guides, pool=pool, seeds=seeds)
+
+    def _mix(self, pairs: PairBatch, step: int) -> Tensor:
+        """Pictures between those of the batch: more to hold on to than there are pairs.
+
+        Source: arXiv 2106.05237, where a student follows its teacher on mixtures.
+        """
+        seeds = self.seeds.child("mixed", step)
+        smallest = self.weights.smallest_mixed_view
+        return views(mixtures(pairs.pixels, seeds), pairs.keys, smallest, seeds.child("views"))
 
     def _stamp(self, pixels: Tensor, step: int) -> Tensor:
         if self.guides is None:
@@ -79,7 +99,9 @@ class Pull:
         return torch.cat([self.pool.stamp(pixels[:cut], step), replayed])
 
 
-def pull_of(settings: GuidedSettings, task: CleaningTask, targets: Sequence[int]) -> Pull:
+def pull_of(
+    settings: GuidedSettings, task: CleaningTask, words: Tensor, targets: Sequence[int]
+) -> Pull:
     """The loss for a task.
 
     With real pairs inversion also roams, so that it finds what the scan did not. On drawn pictures
@@ -88,6 +110,7 @@ def pull_of(settings: GuidedSettings, task: CleaningTask, targets: Sequence[int]
     Args:
         settings: weights, and how inversion goes.
         task: the cleaning.
+        words: (C, D) embeddings of its vocabulary.
         targets: the concepts, by their place in the vocabulary, that inversion is sent to.
     """
     seeds = task.seeds.child("train")
@@ -112,17 +135,11 @@ def pull_of(settings: GuidedSettings, task: CleaningTask, targets: Sequence[int]
             settings=settings.inversion,
             batches=batches,
             reference=reference,
-            targets=_embedded(task, sorted(targets)),
+            targets=words[sorted(targets)],
             free=not task.pairs.synthetic,
             seeds=seeds.child("pool"),
         ),
+        words=words,
         inverted=weights.inverted,
+        seeds=seeds,
     )
-
-
-def _embedded(task: CleaningTask, concepts: Sequence[int]) -> Tensor:
-    """(T, D) embeddings of concepts."""
-    if not concepts:
-        return torch.empty(0, task.reference.spec.embed_dim)
-    texts = [task.concepts.texts[concept] for concept in concepts]
-    return embed_texts(task.reference, texts, Meter())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from clipguard.cleaning import options
-from clipguard.cleaning.augment import augment, views
+from clipguard.cleaning.augment import augment, mixtures, views
 from clipguard.cleaning.options import AugmentSettings
 from clipguard.core.seeds import Seeds
 
@@ -73,6 +73,24 @@ def test_whole_pictures_are_only_mirrored() -> None:
     mirrored = (seen.flip(-1) - pictures).abs().flatten(1).amax(1) < 1e-6
     assert bool((same ^ mirrored).all())
     assert 70 < int(mirrored.sum()) < 130
+
+
+def test_mixtures_lie_anywhere_between_two_pictures() -> None:
+    """Of pictures of one grey each, evenly spread."""
+    greys = torch.arange(200).float().view(-1, 1, 1, 1).expand(200, 3, 8, 8) / 199
+    before = greys.clone()
+    seen = mixtures(greys, Seeds(0))
+    assert torch.equal(greys, before)
+    assert torch.equal(seen, mixtures(greys, Seeds(0)))
+    assert not torch.equal(seen, mixtures(greys, Seeds(1)))
+    assert float(seen.std(dim=(1, 2, 3)).max()) < 1e-6
+    assert float(seen.min()) >= 0.0
+    assert float(seen.max()) <= 1.0
+    # Independent draws: own a, partner b, share u, all uniform. E = 1/2, E[u^2 a^2] doubled and
+    # 2 E[u(1-u)] E[a] E[b] give E x^2 = 2/9 + 1/12 = 0.3056, a standard deviation of 0.2357.
+    mixed = seen[:, 0, 0, 0]
+    assert abs(float(mixed.mean()) - 0.5) < 0.05
+    assert abs(float(mixed.std()) - 0.2357) < 0.03
 
 
 @pytest.mark.parametrize("change", [

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny import SUSPECT, task, trained
 from torch import nn
+from torch.nn import functional as F
 from towers import batch, real
 
 from clipguard.cleaning import options
@@ -63,15 +64,28 @@ def pull(reference) -> Pull:
         round_steps=1,
         inverted=0.5,
         distill=10.0,
+        mixed=5.0,
+        answers=1.0,
         contrastive=0.2,
         probe_drift=0.1,
         smallest_view=1.0,
+        smallest_mixed_view=0.6,
     )
     guides, frozen = Guides((SUSPECT,), 4, 0.5, Seeds(2)), Frozen(reference, Engine())
     settings = options.load("guided", options.GuidedSettings).inversion
     pool = Pool(settings, Fixed(), frozen, torch.empty(0, 16), True, Seeds(3))  # type: ignore[arg-type]
     pool.prepare(reference, 0)
-    return Pull(2.0, weights, frozen, Fixed(), guides, pool, inverted=0.5)  # type: ignore[arg-type]
+    return Pull(
+        pull_weight=2.0,
+        weights=weights,
+        reference=frozen,
+        batches=Fixed(),  # type: ignore[arg-type]
+        guides=guides,
+        pool=pool,
+        words=F.normalize(torch.randn(7, 16, generator=Seeds(5).torch()), dim=1),
+        inverted=0.5,
+        seeds=Seeds(4),
+    )
 
 
 def largest(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:

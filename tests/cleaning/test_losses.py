@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from clipguard.cleaning.losses import clip_loss, drift, par_loss
+from clipguard.cleaning.losses import answer_drift, clip_loss, drift, par_loss
 
 SCALE, WEIGHT, TAU = 31.0, 0.5, 0.5
 NEAR, FAR = 0.2, 3.0
@@ -110,3 +110,17 @@ def test_distances_of_unit_vectors() -> None:
 def test_contrastive_loss_of_guessing() -> None:
     same = torch.nn.functional.normalize(torch.ones(8, 5), dim=-1)
     assert clip_loss(same, same, 100.0).item() == pytest.approx(np.log(8))
+
+
+def test_the_drift_of_answers_by_hand() -> None:
+    """At scale ln 3 the delivered model answers 3 : 1 and the student, between both words, 1 : 1.
+
+    0.75 ln(0.75 / 0.5) + 0.25 ln(0.25 / 0.5) = 0.1308 nats for one of two pictures; none for the
+    other, whose embedding moved at right angles to both words.
+    """
+    words = torch.eye(3)[:2]
+    delivered = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    student = torch.tensor([[0.5**0.5, 0.5**0.5, 0.0], [0.0, 0.0, -1.0]])
+    assert float(answer_drift(student, delivered, words, float(np.log(3)))) == pytest.approx(
+        0.1308 / 2, abs=1e-4
+    )
