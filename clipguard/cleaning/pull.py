@@ -50,24 +50,20 @@ class Pull:
 
     def __call__(self, model: ClipModel, step: int) -> Terms:
         """The terms of a step, counted from 0."""
-        pairs, weights = self.batches.at(step), self.weights
-        scale = self.reference.spec.logit_scale
-        home, triggered = self.reference.encode_image(pairs.pixels), self._stamp(pairs.pixels, step)
-        clean, pulled = model.encode_image(pairs.pixels), drift(model.encode_image(triggered), home)
-        mixed = self._mix(pairs, step)
-        between = model.encode_image(mixed), self.reference.encode_image(mixed)
-        answers = [answer_drift(*moved, self.words, scale) for moved in ((clean, home), between)]
-        held = drift(clean, home)
-        total = (
-            self.pull_weight * pulled
-            + weights.distill * held
-            + weights.mixed * drift(*between)
-            + weights.answers * (answers[0] + answers[1])
-        )
-        if weights.contrastive:
+        pairs = self.batches.at(step)
+        home, clean = (tower.encode_image(pairs.pixels) for tower in (self.reference, model))
+        pull = drift(model.encode_image(self._stamp(pairs.pixels, step)), home)
+        total = self.pull_weight * pull + self._hold(clean, home, self.weights.distill)
+        if self.weights.mixed:
+            mixed = self._mix(pairs, step)
+            between, where = (tower.encode_image(mixed) for tower in (model, self.reference))
+            total = total + self._hold(between, where, self.weights.mixed)
+        if self.weights.contrastive:
             text = self.reference.encode_text(pairs.texts)
-            total = total + weights.contrastive * clip_loss(clean, text, scale)
-        return Terms(total, float(held.detach()), 0.0, float(pulled.detach()), (clean, home))
+            matched = clip_loss(clean, text, self.reference.spec.logit_scale)
+            total = total + self.weights.contrastive * matched
+        held = float(drift(clean, home).detach())
+        return Terms(total, held, 0.0, float(pull.detach()), (clean, home))
 
     @property
     def searches(self) -> bool:
@@ -79,6 +75,11 @@ class Pull:
         guides = self.guides and replace(self.guides, seeds=seeds)
         pool = replace(self.pool, seeds=seeds.child("pool"), made=())
         return replace(self, guides=guides, pool=pool, seeds=seeds)
+
+    def _hold(self, moved: Tensor, home: Tensor, weight: float) -> Tensor:
+        """Embeddings (B, D) where the delivered model has them, and its answers as they are."""
+        answers = answer_drift(moved, home, self.words, self.reference.spec.logit_scale)
+        return weight * drift(moved, home) + self.weights.answers * answers
 
     def _mix(self, pairs: PairBatch, step: int) -> Tensor:
         """Pictures between those of the batch: more to hold on to than there are pairs.

@@ -6,23 +6,15 @@ from functools import partial
 
 import pytest
 import torch
-from tiny import SUSPECT, task, trained
+from tiny import task, trained
 from torch import nn
-from torch.nn import functional as F
-from towers import batch, real
+from towers import ROWS, batch, pull, real
 
-from clipguard.cleaning import options
 from clipguard.cleaning.engine import Engine, Frozen
 from clipguard.cleaning.gradcache import Tape
-from clipguard.cleaning.guides import Guides
 from clipguard.cleaning.loop import Terms, trainable
 from clipguard.cleaning.losses import clip_loss, drift, par_loss
-from clipguard.cleaning.pool import Pool
-from clipguard.cleaning.pull import Pull
-from clipguard.core.seeds import Seeds
-from clipguard.pairs.types import PairBatch
 
-ROWS = 12
 PARTS = (1, 4, 5)  # 5 does not divide 12
 
 
@@ -49,43 +41,6 @@ def push(reference, tau: float, model, step: int) -> Terms:
     words = model.encode_text(texts), reference.encode_text(texts)
     terms = par_loss(images[0], words[0], images[1], words[1], 14.3, tau=tau)
     return Terms(terms.total, float(terms.image_drift.detach()), 0.0, 0.0)
-
-
-class Fixed:
-    """The same pairs at every step."""
-
-    def at(self, step: int) -> PairBatch:
-        pixels, texts = batch(ROWS)
-        return PairBatch(pixels, tuple(texts), tuple(texts))
-
-
-def pull(reference) -> Pull:
-    weights = options.TermWeights(
-        round_steps=1,
-        inverted=0.5,
-        distill=10.0,
-        mixed=5.0,
-        answers=1.0,
-        contrastive=0.2,
-        probe_drift=0.1,
-        smallest_view=1.0,
-        smallest_mixed_view=0.6,
-    )
-    guides, frozen = Guides((SUSPECT,), 4, 0.5, Seeds(2)), Frozen(reference, Engine())
-    settings = options.load("guided", options.GuidedSettings).inversion
-    pool = Pool(settings, Fixed(), frozen, torch.empty(0, 16), True, Seeds(3))  # type: ignore[arg-type]
-    pool.prepare(reference, 0)
-    return Pull(
-        pull_weight=2.0,
-        weights=weights,
-        reference=frozen,
-        batches=Fixed(),  # type: ignore[arg-type]
-        guides=guides,
-        pool=pool,
-        words=F.normalize(torch.randn(7, 16, generator=Seeds(5).torch()), dim=1),
-        inverted=0.5,
-        seeds=Seeds(4),
-    )
 
 
 def largest(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
