@@ -120,13 +120,15 @@ def main() -> None:
         rows += agreement(example, given.pictures)
     for row in rows:
         print(": ".join(row))
+    instructions = torch.backends.cpu.get_cpu_capability()
     section = {
-        "title": "Speed of the ONNX pair",
+        "title": f"Speed of the ONNX pair with {instructions}",
         "note": f"Pictures per second of the image tower of a {given.arch} with random weights, "
-        f"{given.threads} threads, batches of {given.batch}, {given.rounds} rounds in turns: "
-        "median and range. Below, how far the forms lie from torch on trained example models, over "
-        f"{given.pictures} drawn pictures. bench/speed_onnx.py, all in one run. Half precision is "
-        "one of storage: it computes in float32.",
+        f"a processor with {instructions}, {given.threads} threads, batches of {given.batch}, "
+        f"{given.rounds} rounds in turns: median and range. Below, how far the forms lie from "
+        f"torch on trained example models, over {given.pictures} drawn pictures. "
+        "bench/speed_onnx.py, all in one run. Half precision is one of storage: it computes in "
+        "float32.",
         "head": ["what", "figure", "to torch"],
         "rows": rows,
     }

@@ -199,7 +199,7 @@ def models(cards: dict[str, Any], scans: dict[str, Any], uncounted: Sequence[str
 
 def _optional() -> Iterable[str]:
     """Sections whose measurements are kept as tables of their own."""
-    for name in ("speed", "speed_onnx", "speed_clean", "speed_fleet"):
+    for name in ("speed", "speed_onnx", "speed_onnx_avx2", "speed_clean", "speed_fleet"):
         path = DATA / f"{name}.json"
         if path.exists():
             section = json.loads(path.read_text())
