@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import torch
 from torch import nn
 
 from clipguard.model import compat
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 TEXT = {"context_length": 12, "vocab_size": 600, "width": 64, "heads": 1, "layers": 2}
 CONFIGS = {

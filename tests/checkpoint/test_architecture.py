@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opening import error_of
 from torch import nn
 
 from clipguard.checkpoint import open_checkpoint
@@ -20,7 +21,7 @@ from clipguard.checkpoint.expected import expected_shapes
 from clipguard.checkpoint.known import all_configs, plain_configs
 from clipguard.checkpoint.sidecar import OPENAI_MEAN, Hints
 from clipguard.checkpoint.types import TensorInfo
-from clipguard.core.errors import ClipguardError, InputError
+from clipguard.core.errors import InputError
 from clipguard.model.openclip import new_module
 
 
@@ -38,12 +39,6 @@ def shapes_of_module(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 def save(state: dict[str, Any], folder: Path) -> Path:
     torch.save(state, folder / "m.pt")
     return folder / "m.pt"
-
-
-def error_of(path: Path, arch: str | None = None) -> ClipguardError:
-    with pytest.raises(ClipguardError) as error:
-        open_checkpoint(path, arch=arch)
-    return error.value
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from opening import error_of
 from torch import nn
 
 from clipguard.checkpoint import HostileFile, open_checkpoint
-from clipguard.core.errors import ClipguardError, InputError, RefusedError
+from clipguard.core.errors import InputError, RefusedError
 
 Entries = Callable[[bytes], list[tuple[int, str]]]
-
-
-def error_of(path: Path) -> ClipguardError:
-    with pytest.raises(ClipguardError) as error:
-        open_checkpoint(path)
-    return error.value
 
 
 def code_of(data: bytes, path: Path) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from opening import error_of
 from torch import nn
 
 from clipguard.checkpoint import open_checkpoint
 from clipguard.checkpoint.source import Source
-from clipguard.core.errors import ClipguardError, InputError, RefusedError
+from clipguard.core.errors import InputError, RefusedError
 from clipguard.core.exits import Exit
 
 LFS = b"""version https://git-lfs.github.com/spec/v1
@@ -40,12 +41,6 @@ OTHERS = {
     "zeros": (bytes(1000), "file.not_a_model", "known format"),
     "one byte": (b"\x80", "file.truncated", "download"),
 }
-
-
-def error_of(path: Path | str) -> ClipguardError:
-    with pytest.raises(ClipguardError) as error:
-        open_checkpoint(path)
-    return error.value
 
 
 @pytest.mark.parametrize(("data", "code", "told"), OTHERS.values(), ids=OTHERS)

@@ -14,11 +14,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from opening import error_of
 from torch import nn
 
-from clipguard.checkpoint import HostileFile, open_checkpoint
+from clipguard.checkpoint import HostileFile
 from clipguard.checkpoint.machine import walk
-from clipguard.core.errors import ClipguardError, InputError, RefusedError
+from clipguard.core.errors import InputError, RefusedError
 from clipguard.core.exits import Exit
 from clipguard.core.results import Severity
 
@@ -54,12 +55,6 @@ def archive(path: Path, data: bytes, **members: bytes) -> Path:
     return path
 
 
-def refused(path: Path) -> ClipguardError:
-    with pytest.raises(ClipguardError) as error:
-        open_checkpoint(path)
-    return error.value
-
-
 @pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "zip"])
 @pytest.mark.parametrize("data", DANGEROUS.values(), ids=DANGEROUS)
 def test_dangerous_callables_are_findings(data: bytes, wrapped: bool, tmp_path: Path) -> None:
@@ -68,7 +63,7 @@ def test_dangerous_callables_are_findings(data: bytes, wrapped: bool, tmp_path: 
         archive(path, data)
     else:
         path.write_bytes(data)
-    error = refused(path)
+    error = error_of(path)
     assert isinstance(error, HostileFile)
     assert error.exit is Exit.FINDING
     assert {finding.rule for finding in error.findings} == {"file.pickle_exec"}
@@ -82,32 +77,32 @@ def test_attack_through_torch_save_and_real_reduce(
     vit: nn.Module, evil: object, tmp_path: Path
 ) -> None:
     torch.save({"state_dict": vit.state_dict(), "args": evil}, tmp_path / "m.pt")
-    assert "system" in refused(tmp_path / "m.pt").what
+    assert "system" in error_of(tmp_path / "m.pt").what
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_attack_in_every_protocol(protocol: int, evil: object, tmp_path: Path) -> None:
     (tmp_path / "m.pt").write_bytes(pickle.dumps({"a": [evil]}, protocol=protocol))
-    assert isinstance(refused(tmp_path / "m.pt"), HostileFile)
+    assert isinstance(error_of(tmp_path / "m.pt"), HostileFile)
 
 
 def test_legacy_twin_with_an_attack(vit: nn.Module, evil: object, tmp_path: Path) -> None:
     content = {"state_dict": vit.state_dict(), "hook": evil}
     torch.save(content, tmp_path / "m.pt", _use_new_zipfile_serialization=False)
-    error = refused(tmp_path / "m.pt")
+    error = error_of(tmp_path / "m.pt")
     assert isinstance(error, HostileFile)
     assert error.findings[0].where.startswith("pickle 4")
 
 
 def test_second_pickle_behind_the_first(tmp_path: Path) -> None:
     (tmp_path / "m.pt").write_bytes(pickle.dumps({"a": 1}) + DANGEROUS["REDUCE"])
-    error = refused(tmp_path / "m.pt")
+    error = error_of(tmp_path / "m.pt")
     assert isinstance(error, HostileFile)
     assert {f.rule for f in error.findings} == {"file.pickle_exec", "file.trailing_data"}
 
 
 def test_second_pickle_in_a_member(tmp_path: Path) -> None:
-    error = refused(archive(tmp_path / "m.pt", pickle.dumps({}) + DANGEROUS["REDUCE"]))
+    error = error_of(archive(tmp_path / "m.pt", pickle.dumps({}) + DANGEROUS["REDUCE"]))
     assert isinstance(error, HostileFile)
     assert {f.rule for f in error.findings} == {"file.pickle_exec", "file.trailing_data"}
 
@@ -116,7 +111,7 @@ def test_second_pickle_in_a_member(tmp_path: Path) -> None:
     "name", [b"K\x01\x8c\x06system", b"\x8c\x02os]", b"NN", b"C\x02os\x8c\x01x"]
 )
 def test_names_that_are_no_text_are_findings(name: bytes, tmp_path: Path) -> None:
-    error = refused(archive(tmp_path / "m.pt", b"\x80\x04" + name + b"\x93)R."))
+    error = error_of(archive(tmp_path / "m.pt", b"\x80\x04" + name + b"\x93)R."))
     assert isinstance(error, HostileFile)
     assert error.findings[0].rule == "file.pickle_obfuscated"
     assert error.findings[0].severity is Severity.HIGH
@@ -160,21 +155,21 @@ UNLISTED = {
 
 @pytest.mark.parametrize(("data", "code"), UNLISTED.values(), ids=UNLISTED)
 def test_what_no_checkpoint_does_is_refused(data: bytes, code: str, tmp_path: Path) -> None:
-    error = refused(archive(tmp_path / "m.pt", data))
+    error = error_of(archive(tmp_path / "m.pt", data))
     assert isinstance(error, RefusedError)
     assert error.code == code
     assert error.remedy
 
 
 def test_truncated_pickle(tmp_path: Path) -> None:
-    error = refused(archive(tmp_path / "m.pt", b"\x80\x02X\x09\x00\x00\x00abc"))
+    error = error_of(archive(tmp_path / "m.pt", b"\x80\x02X\x09\x00\x00\x00abc"))
     assert isinstance(error, InputError)
     assert error.code == "file.truncated"
 
 
 def test_whole_module_is_refused_by_its_class(vit: nn.Module, tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 2), tmp_path / "m.pt")
-    error = refused(tmp_path / "m.pt")
+    error = error_of(tmp_path / "m.pt")
     assert error.code == "pickle.unlisted_global"
     assert "torch.nn.modules.linear.Linear" in error.what
     assert "state_dict" in error.remedy
@@ -182,7 +177,7 @@ def test_whole_module_is_refused_by_its_class(vit: nn.Module, tmp_path: Path) ->
 
 def test_bare_pickle_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({"a": [1.5, None, b"x", {1}, (True, 2**70)]}))
-    assert refused(tmp_path / "m.pkl").code == "file.not_a_model"
+    assert error_of(tmp_path / "m.pkl").code == "file.not_a_model"
 
 
 def bomb_doubling() -> bytes:
@@ -211,7 +206,7 @@ BOMBS = {
 def test_bombs_hit_a_limit_at_once(data: bytes, tmp_path: Path) -> None:
     path = archive(tmp_path / "m.pt", data)
     start = time.process_time()
-    error = refused(path)
+    error = error_of(path)
     assert time.process_time() - start < 15
     assert error.code == "pickle.limits"
     assert isinstance(error, RefusedError)
@@ -219,13 +214,13 @@ def test_bombs_hit_a_limit_at_once(data: bytes, tmp_path: Path) -> None:
 
 def test_a_flood_of_findings_is_cut(tmp_path: Path) -> None:
     flood = b"".join(b"cos\nf%d\n0" % number for number in range(5_000))
-    error = refused(archive(tmp_path / "m.pt", flood + b"N."))
+    error = error_of(archive(tmp_path / "m.pt", flood + b"N."))
     assert isinstance(error, HostileFile)
     assert len(error.findings) == 100
 
 
 def test_the_same_name_is_found_once(tmp_path: Path) -> None:
-    error = refused(archive(tmp_path / "m.pt", b"cos\nsystem\n0" * 50 + b"N."))
+    error = error_of(archive(tmp_path / "m.pt", b"cos\nsystem\n0" * 50 + b"N."))
     assert isinstance(error, HostileFile)
     assert len(error.findings) == 1
 
@@ -234,7 +229,7 @@ def test_work_is_limited_over_all_members(tmp_path: Path) -> None:
     busy = b"\x80\x02" + b"N0" * 200_000 + b"N."
     path = archive(tmp_path / "m.pt", b"\x80\x02}.", **{f"{n}.pkl": busy for n in range(20)})
     start = time.process_time()
-    error = refused(path)
+    error = error_of(path)
     assert time.process_time() - start < 30
     assert "in all" in error.what or error.code == "pickle.limits"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from opening import error_of
 from safetensors.numpy import save_file
 from torch import nn
 
 from clipguard.checkpoint import open_checkpoint
-from clipguard.core.errors import ClipguardError
 from clipguard.core.exits import Exit
 
 F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -23,12 +23,6 @@ def write(path: Path, header: Any, data: bytes = b"", length: int | None = None)
     raw = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(raw) if length is None else length) + raw + data)
     return path
-
-
-def error_of(path: Path) -> ClipguardError:
-    with pytest.raises(ClipguardError) as error:
-        open_checkpoint(path)
-    return error.value
 
 
 HEADERS = {

@@ -9,22 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from opening import error_of
 from torch import Tensor, nn
 
 from clipguard.checkpoint import open_checkpoint
-from clipguard.core.errors import ClipguardError
 from clipguard.core.exits import Exit
 
 
 def with_weight(vit: nn.Module, value: Any, folder: Path, name: str = "ln_final.weight") -> Path:
     torch.save({**vit.state_dict(), name: value}, folder / "m.pt")
     return folder / "m.pt"
-
-
-def error_of(path: Path) -> ClipguardError:
-    with pytest.raises(ClipguardError) as error:
-        open_checkpoint(path)
-    return error.value
 
 
 class Subclass(torch.Tensor):

@@ -11,6 +11,8 @@ import pytest
 from clipguard.cli import main
 from clipguard.core import resources
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 EXAMPLE = Path(str(resources.examples("clean-base", "model.pt")))
 
 
@@ -50,6 +52,12 @@ def cli(capsys):
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def planned(cli, models):
+    """A plan of them in the working directory."""
+    assert cli("plan", "models")[0] == 0
 
 
 @pytest.fixture

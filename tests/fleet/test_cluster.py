@@ -13,14 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 pytest.importorskip("ray")
 TABLES = ("fleet.json", "fleet.html", "fleet.xml")
-
-
-@pytest.fixture
-def planned(cli, models):
-    assert cli("plan", "models")[0] == 0
 
 
 @pytest.mark.slow
@@ -54,7 +50,7 @@ def test_a_terminated_run_ends_with_its_code_and_its_processes(planned, tmp_path
     fleet.send_signal(signal.SIGTERM)
     assert fleet.stderr.read().endswith("clipguard: terminated\n")
     assert fleet.wait(120) == 143
-    _until(lambda: not _at_work_in(tmp_path))
+    until(lambda: not _at_work_in(tmp_path))
 
 
 def test_where_nobody_listens_is_told_at_once(cli, planned, tmp_path):
@@ -88,10 +84,3 @@ def _at_work_in(place: Path) -> list[Path]:
             if f"json={place}" in (entry / "cmdline").read_text(errors="replace"):
                 found.append(entry)
     return found
-
-
-def _until(true, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -7,20 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
+from waiting import until
 
 from clipguard.core import schema
 from clipguard.core.results import Failure
 
 FIRST = "fleet-plan.json"
-
-
-@pytest.fixture
-def planned(cli, models):
-    assert cli("plan", "models")[0] == 0
 
 
 @pytest.fixture
@@ -178,11 +173,11 @@ def test_stopping_ends_the_children_and_keeps_what_is_finished(planned, tmp_path
         [sys.executable, "-c", script, str(program), "fleet", "run", "--jobs", "2"],
         stderr=subprocess.DEVNULL,
     )
-    _until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().count("\n") > 1)
+    until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().count("\n") > 1)
     fleet.send_signal(signal.SIGTERM)
     assert fleet.wait(60) == 143
     for pid in (tmp_path / "pids").read_text().split():
-        _until(lambda pid=pid: not _runs(int(pid)))
+        until(lambda pid=pid: not _runs(int(pid)))
     assert list((tmp_path / "clipguard-fleet").iterdir()) == []
 
 
@@ -200,10 +195,3 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _until(true, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
