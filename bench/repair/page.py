@@ -31,7 +31,11 @@ TITLES = {
 }
 KINDS = {"own": "pairs of the models' own kind", "drawn": "drawn pairs alone"}
 ROLES = {
-    "clean-report": ("", "poisoned from scratch; settings were chosen on models of other seeds"),
+    "clean-report": (
+        "",
+        "poisoned from scratch; settings were chosen on models of other seeds, after earlier ones "
+        "had cost up to 5.7 points on five of these",
+    ),
     "example": (
         " of the shipped example",
         "poisoned by training a clean one on; settings were chosen on this and other models",
