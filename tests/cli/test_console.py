@@ -46,8 +46,11 @@ def test_quiet_and_not_a_terminal():
 
 
 def test_a_reader_that_went_away_stops_no_work(monkeypatch):
+    tried: list[str] = []
+
     class Gone:
         def write(self, text: str) -> int:
+            tried.append(text)
             raise BrokenPipeError
 
         def flush(self) -> None:
@@ -55,6 +58,7 @@ def test_a_reader_that_went_away_stops_no_work(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Gone())
     console.tell("nobody listens")
+    assert "nobody listens" in "".join(tried)
 
 
 BARS = """
