@@ -1,28 +1,28 @@
-"""Tables and plot of the repairs kept in bench/data/repairs.json."""
+"""Tables of the repairs kept in bench/data/repairs.json."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from io import BytesIO
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
-
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
 
 from bench.markdown import grid
-
-Run = dict[str, Any]
-Point = tuple[float, float]
-"""Accuracy lost and attack success left, both 0..1."""
+from bench.repair.plot import trade_off
+from bench.repair.records import (
+    DURABLE,
+    WORKS,
+    Repairs,
+    Run,
+    envelope,
+    interval,
+    left_at,
+    lost_at,
+    par_points,
+)
 
 RECORDS, PLOT = Path("bench/data/repairs.json"), Path("docs/repair.svg")
-# A backdoor that works, and that plain fine-tuning at cleaning's own steps and rate leaves alive.
-WORKS, DURABLE = 0.85, 0.5
 TITLES = {
     "guided": "guided",
     "par-best": "PAR, its best setting for each model",
@@ -41,73 +41,6 @@ ROLES = {
         "poisoned by training a clean one on; settings were chosen on this and other models",
     ),
 }
-
-
-class Repairs:
-    """The runs on one role of models with one kind of pairs.
-
-    Args:
-        runs: all that are kept.
-        role: of the models.
-        kind: of the pairs.
-    """
-
-    def __init__(self, runs: Sequence[Run], role: str, kind: str) -> None:
-        self.role = role
-        self.runs = [
-            run
-            for run in runs
-            if run["card"].get("role", "example") == role and run["pairs"] == kind
-        ]
-        self._tuned = [run for run in runs if run["method"] == "fine-tuning"]
-        self._before = {r["model"]: r["points"][0] for r in self.of("delivered")}
-        single = [r for r in self.of("delivered") if "decoy" not in r["card"]]
-        planted = [r["model"] for r in single if "attack" in r["card"]]
-        self.planted = [name for name in planted if self._works(name) and self._durable(name)]
-        self.left_out = [name for name in planted if name not in self.planted]
-        self.controls = [r["model"] for r in single if "attack" not in r["card"]]
-
-    def of(self, method: str, models: Iterable[str] | None = None) -> list[Run]:
-        """The runs of a method, on all models or on these."""
-        wanted = None if models is None else set(models)
-        return [
-            run
-            for run in self.runs
-            if run["method"] == method and (wanted is None or run["model"] in wanted)
-        ]
-
-    def cleaned(self, method: str, models: Iterable[str] | None = None) -> list[Run]:
-        """Those of them that did not leave the model as it was."""
-        return [run for run in self.of(method, models) if run["points"]]
-
-    def before(self, model: str) -> dict[str, float]:
-        """The grade of the delivered model."""
-        found: dict[str, float] = self._before[model]
-        return found
-
-    def at(self, run: Run, share: float = 1.0) -> Point:
-        """Where a run ends, or where a part of its way leads."""
-        point = next(point for point in run["points"] if point["share"] == share)
-        lost = self.before(run["model"])["accuracy"] - point["accuracy"]
-        return float(lost), float(point["attack_success"])
-
-    def mean(self, runs: Sequence[Run], share: float = 1.0) -> Point:
-        """The mean over runs."""
-        lost, left = zip(*(self.at(run, share) for run in runs), strict=True)
-        return fmean(lost), fmean(left)
-
-    @property
-    def shares(self) -> list[float]:
-        """How far along their ways the runs of guided were graded."""
-        return sorted({point["share"] for run in self.of("guided") for point in run["points"]})
-
-    def _works(self, model: str) -> bool:
-        return self.before(model)["attack_success"] >= WORKS
-
-    def _durable(self, model: str) -> bool:
-        """By fine-tuning on pairs of either kind."""
-        tuned = [run["points"][-1] for run in self._tuned if run["model"] == model]
-        return all(point["attack_success"] >= DURABLE for point in tuned)
 
 
 def sections() -> Iterable[str]:
@@ -157,21 +90,24 @@ def _summary(repairs: Repairs) -> str:
     for method, title in TITLES.items():
         runs = repairs.cleaned(method, repairs.planted)
         if runs:
-            ends = [repairs.at(run) for run in runs]
+            lost, left = zip(*repairs.by_model(runs), strict=True)
+            most_lost, most_left = (max(ends) for ends in zip(*map(repairs.at, runs), strict=True))
             back = [max(p["attack_success"] for p in run["rebound"]) for run in _rebounded(runs)]
             rows.append(
                 (
                     title,
                     str(len(runs)),
-                    *(_percent(figure([left for _, left in ends])) for figure in (fmean, max)),
-                    *(_points(figure([lost for lost, _ in ends])) for figure in (fmean, max)),
+                    _with_interval(_percent, left),
+                    _percent(most_left),
+                    _with_interval(_points, lost),
+                    _points(most_lost),
                     *(_percent(figure(back)) if back else "-" for figure in (fmean, max)),
                 )
             )
     head = (
         "method",
         "runs",
-        "attack success left, mean",
+        "attack success left, mean over models (95 % bootstrap interval)",
         "worst",
         "accuracy lost, mean (points)",
         "worst",
@@ -181,17 +117,24 @@ def _summary(repairs: Repairs) -> str:
     return grid(head, rows)
 
 
+def _with_interval(written: Callable[[float], str], values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return written(fmean(values))
+    low, high = interval(values)
+    return f"{written(fmean(values))} ({written(low)} to {written(high)})"
+
+
 def _rebounded(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.get("rebound")]
 
 
 def _compared(repairs: Repairs) -> str:
     """Plain PAR at guided's cost, and at guided's success; PAR may choose among its whole grid."""
-    models = _searched(repairs)
+    models = repairs.searched
     lost, left = repairs.mean(repairs.cleaned("guided", models))
-    frontier = envelope(list(_par_points(repairs)))
-    PLOT.write_bytes(_plot(repairs, frontier))
-    same_cost, same_success = _left_at(frontier, lost), _lost_at(frontier, left)
+    frontier = envelope(list(par_points(repairs)))
+    PLOT.write_bytes(trade_off(repairs, frontier))
+    same_cost, same_success = left_at(frontier, lost), lost_at(frontier, left)
     return (
         f"Where PAR's whole grid was run, on {len(models)} of {len(repairs.planted)} models, "
         f"guided leaves {_percent(left)} for {_points(lost)} points; {_cheap(same_cost)}, and "
@@ -199,43 +142,6 @@ def _compared(repairs: Repairs) -> str:
         "values of tau and shares of the way back to the delivered weights, all averaged over "
         f"models, with the true trigger known.\n\n![trade-off]({PLOT.name})"
     )
-
-
-def _searched(repairs: Repairs) -> list[str]:
-    """The models that PAR's grid was run on."""
-    return [name for name in repairs.planted if repairs.of("par", [name])]
-
-
-def _par_points(repairs: Repairs) -> Iterable[Point]:
-    """The mean of each setting that was run on all of them, at each share of its way."""
-    models = _searched(repairs)
-    runs = repairs.of("par", models)
-    for rate, tau in sorted({(run["rate"], run["tau"]) for run in runs}):
-        same = [run for run in runs if (run["rate"], run["tau"]) == (rate, tau)]
-        if len(same) == len(models):
-            for share in repairs.shares:
-                yield repairs.mean(same, share)
-
-
-def envelope(points: Sequence[Point]) -> list[Point]:
-    """The points that no other beats in both, by rising cost."""
-    kept: list[Point] = []
-    for point in sorted(points):
-        if not kept or point[1] < kept[-1][1]:
-            kept.append(point)
-    return kept
-
-
-def _left_at(frontier: Sequence[Point], lost: float) -> float | None:
-    """Attack success at a cost, between points of the frontier; None: it has none so cheap."""
-    costs, successes = zip(*frontier, strict=True)
-    return None if lost < costs[0] else float(np.interp(lost, costs, successes))
-
-
-def _lost_at(frontier: Sequence[Point], left: float) -> float | None:
-    """Cost at an attack success; None: it never gets so low."""
-    costs, successes = zip(*frontier, strict=True)
-    return None if left < successes[-1] else float(np.interp(left, successes[::-1], costs[::-1]))
 
 
 def _cheap(left: float | None) -> str:
@@ -353,36 +259,6 @@ def _table(note: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Ite
     """A table with a sentence before it, when it has rows."""
     if rows:
         yield f"{note}\n\n{grid(head, rows)}"
-
-
-def _plot(repairs: Repairs, frontier: Sequence[Point]) -> bytes:
-    """Accuracy lost against attack success left: means, and every run of guided."""
-    with mpl.rc_context({"svg.hashsalt": "clipguard", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        axes = figure.add_subplot()
-        axes.plot(*_scaled(frontier), "o-", color="#b3541e", label="PAR, best of its grid")
-        models = _searched(repairs)
-        guided = repairs.cleaned("guided", models)
-        way = [repairs.mean(guided, share) for share in repairs.shares]
-        axes.plot(*_scaled(way), "s-", color="#1f5fa8", label="guided, along its way")
-        ends = [repairs.at(run) for run in guided]
-        axes.plot(*_scaled(ends), ".", color="#1f5fa8", alpha=0.4, label="guided, each run")
-        for method, marker in (("fine-tuning", "^"), ("cleanclip", "v")):
-            runs = repairs.of(method, models)
-            if runs:
-                end = _scaled([repairs.mean(runs)])
-                axes.plot(*end, marker, color="#555555", label=TITLES[method])
-        axes.set_xlabel("accuracy lost (points)")
-        axes.set_ylabel("attack success left (%)")
-        axes.legend(frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-        file = BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-        return file.getvalue()
-
-
-def _scaled(points: Sequence[Point]) -> tuple[list[float], list[float]]:
-    return [100 * lost for lost, _ in points], [100 * left for _, left in points]
 
 
 def _percent(value: float) -> str:

@@ -78,8 +78,11 @@ class Pull:
 
     def _hold(self, moved: Tensor, home: Tensor, weight: float) -> Tensor:
         """Embeddings (B, D) where the delivered model has them, and its answers as they are."""
+        held = weight * drift(moved, home)
+        if not self.weights.answers:
+            return held
         answers = answer_drift(moved, home, self.words, self.reference.spec.logit_scale)
-        return weight * drift(moved, home) + self.weights.answers * answers
+        return held + self.weights.answers * answers
 
     def _mix(self, pairs: PairBatch, step: int) -> Tensor:
         """Pictures between those of the batch: more to hold on to than there are pairs.
