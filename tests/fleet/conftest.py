@@ -16,26 +16,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 EXAMPLE = Path(str(resources.examples("clean-base", "model.pt")))
 
 
-class Evil:
-    """Runs a command when it is loaded."""
-
-    def __reduce__(self):
-        import os
-
-        return os.system, ("touch executed",)
-
-
 @pytest.fixture(autouse=True)
 def _outside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def models(tmp_path):
+def models(tmp_path, evil):
     """A hostile, a truncated and an empty checkpoint, and what is no model."""
     folder = tmp_path / "models"
     (folder / "deeper").mkdir(parents=True)
-    (folder / "hostile.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
+    (folder / "hostile.pt").write_bytes(pickle.dumps(evil, protocol=2))
     (folder / "deeper/truncated.pt").write_bytes(EXAMPLE.read_bytes()[:100_000])
     (folder / "empty.pt").touch()
     (folder / "notes.txt").write_text("no model")
