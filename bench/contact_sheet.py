@@ -1,7 +1,7 @@
 """Draw the contact sheet of the documentation: pairs with their captions.
 
 ``python -m bench.contact_sheet docs/images/contact-sheet.png``
-``python -m bench.contact_sheet --things /tmp/things.png``
+``python -m bench.contact_sheet --things things.png``
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ CELL, CAPTION, PAD = 144, 50, 8
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
     parser.add_argument("--seed", type=int, default=2)

@@ -14,6 +14,7 @@ WARM_UP = 60
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--count", type=int, default=600)

@@ -167,6 +167,11 @@ class Walk:
         self.journal.write(f"walk-{self.number:03d}", entry)
 
 
+def beside(output: Path) -> Path:
+    """Where what an unfinished run has done so far lies until its output is written."""
+    return output.with_name(f"{output.name}.state")
+
+
 def require_none(folder: Path) -> None:
     """Refuse to start over what an unfinished run left.
 

@@ -10,7 +10,7 @@ import torch
 
 from clipguard import cleaning
 from clipguard.cleaning.engine import Engine
-from clipguard.cleaning.journal import Journal, discard, require_none
+from clipguard.cleaning.journal import Journal, beside, discard, require_none
 from clipguard.cleaning.options import flat
 from clipguard.cleaning.types import CleaningTask
 from clipguard.core import atomic
@@ -33,13 +33,13 @@ def reserve(request: CleanRequest) -> Path:
     for folder in (request.output, rejected):
         atomic.require_vacant(folder)
     if not request.resume:
-        require_none(_state(request))
+        require_none(beside(request.output))
     return rejected
 
 
 def finish(request: CleanRequest) -> None:
     """Remove what was kept: the output stands."""
-    discard(_state(request))
+    discard(beside(request.output))
 
 
 def engine(request: CleanRequest, processes: Processes) -> Engine:
@@ -86,7 +86,7 @@ def journal(request: CleanRequest, delivered: Scan, task: CleaningTask) -> Journ
         "torch": str(torch.__version__),
     }
     kept = Journal(
-        _state(request),
+        beside(request.output),
         identity,
         circumstances,
         every=request.save_every,
@@ -97,7 +97,3 @@ def journal(request: CleanRequest, delivered: Scan, task: CleaningTask) -> Journ
             f"going on with other {', '.join(kept.changed)}: as good a result, in other bytes"
         )
     return kept
-
-
-def _state(request: CleanRequest) -> Path:
-    return request.output.with_name(f"{request.output.name}.state")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from clipguard.cleaning.journal import IDENTITY, Journal, discard, require_none
+from clipguard.cleaning.journal import IDENTITY, Journal, beside, discard, require_none
 from clipguard.cleaning.plant import DrillSettings, settings
 from clipguard.core import atomic, schema
 from clipguard.core.drill import Drill, Planting
@@ -55,7 +55,7 @@ def drill(
         ClipguardError: the model could not be read or is no fit subject, a trigger is not known, or
             nothing could be written.
     """
-    begun, state = clock(), _state(request)
+    begun, state = clock(), beside(request.output)
     _require_fresh(request, state)
     chosen = settings()
     triggers = _triggers(request, chosen)
@@ -198,7 +198,3 @@ def _require_fresh(request: DrillRequest, state: Path) -> None:
     for folder in (request.output, request.keep):
         if folder is not None:
             atomic.require_vacant(folder)
-
-
-def _state(request: DrillRequest) -> Path:
-    return request.output.with_name(f"{request.output.name}.state")
