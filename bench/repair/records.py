@@ -7,7 +7,8 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap
+
+from clipguard.measure.bootstrap import bootstrap, sample
 
 Run = dict[str, Any]
 Point = tuple[float, float]
@@ -100,9 +101,9 @@ def _mean(points: Sequence[Point]) -> Point:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The bootstrap 95 % interval of a mean over at least two models (percentiles, 9,999 draws)."""
-    found = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0))
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    """The bootstrap 95 % interval of a mean over models."""
+    found = bootstrap(sample(np.array(values)), np.random.default_rng(0), draws=10_000)
+    return found.low, found.high
 
 
 def par_points(repairs: Repairs) -> Iterable[Point]:
