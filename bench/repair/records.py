@@ -34,7 +34,9 @@ class Repairs:
             for run in runs
             if run["card"].get("role", "example") == role and run["pairs"] == kind
         ]
-        self._tuned = [r for r in runs if (r["method"], r["pairs"]) == ("fine-tuning", "own")]
+        self._tuned = [
+            run for run in runs if run["method"] == "fine-tuning" and run["pairs"] in ("own", kind)
+        ]
         self._before = {r["model"]: r["points"][0] for r in self.of("delivered")}
         single = [r for r in self.of("delivered") if "decoy" not in r["card"]]
         planted = [r["model"] for r in single if "attack" in r["card"]]
@@ -90,9 +92,13 @@ class Repairs:
         return self.before(model)["attack_success"] >= WORKS
 
     def _durable(self, model: str) -> bool:
-        """By fine-tuning on pairs of the model's own kind, where that was tried."""
+        """Outlives fine-tuning, where that was tried.
+
+        On drawn pairs it can ruin a whole model, its backdoor included, which shows nothing: then
+        pairs of the model's own kind decide.
+        """
         tuned = [run["points"][-1] for run in self._tuned if run["model"] == model]
-        return all(point["attack_success"] >= DURABLE for point in tuned)
+        return not tuned or max(point["attack_success"] for point in tuned) >= DURABLE
 
 
 def _mean(points: Sequence[Point]) -> Point:
