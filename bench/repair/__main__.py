@@ -1,11 +1,12 @@
 """Clean backdoored models by all methods and grade what each leaves. Resumable, run by run.
 
 Usage: python -m bench.repair MODEL... [--pairs PAIRS.csv] [--eval PAIRS.csv] [--seeds 0 1]
-[--methods ...] [--jobs 2] [--work bench/work]
+[--methods ...] [--later PAIRS.csv] [--jobs 2] [--work bench/work]
 
 MODEL is a folder with model.pt and card.json, as bench/examples/backdoored and bench/work/zoo/ID
 are. Pairs of the models' own kind, and others that clipguard judges its cost by, come from
-bench.zoo.write_pairs; without any, they are drawn.
+bench.zoo.write_pairs; without any, they are drawn. Pairs of the models'
+own kind as --later say whether the trigger comes back where they are what a user has afterwards.
 guided comes first: the others take its steps, and plain fine-tuning and CleanCLIP its rate. Each
 run is kept under WORK/repairs, and all of them in bench/data/repairs.json, from which bench.tables
 makes tables and plot.
@@ -19,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,8 @@ class Bench:
                     self._kept(f"{name}-{seed}", partial(self._baseline, name, first))
         if "keep" in chosen:
             self._kept(f"keep-{seeds[0]}", partial(self._keep, seeds[0]))
+        for seed in seeds if self.case.later else ():
+            self._kept(f"later-{seed}", partial(self._later, seed))
         if "par" in chosen:
             self._par(seeds, first["steps"], first["rate"])
 
@@ -85,6 +89,12 @@ class Bench:
             start = delivered(self.case.model, self.card)
             run["kept"] = self.grader.kept(start, done.module)
         return run
+
+    def _later(self, seed: int) -> Run:
+        done = methods.guided(self.case, seed, self.folder / f"guided-{seed}.model")
+        tuned = replace(self.case, pairs=self.case.later)
+        run = self._run("later", seed, None)
+        return run | {"rebound": list(methods.rebound(tuned, done.module, done.rate, self.rough))}
 
     def _baseline(self, name: str, like: Run) -> Run:
         """At the seed, steps and rate of a run of guided."""
@@ -183,13 +193,14 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--eval", type=Path)
+    parser.add_argument("--later", type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("bench/work"))
     arguments = parser.parse_args()
     if len(arguments.models) == 1:
         torch.set_num_threads(1)
-        case = methods.Case(arguments.models[0], arguments.pairs, arguments.eval)
+        case = methods.Case(arguments.models[0], arguments.pairs, arguments.eval, arguments.later)
         bench = Bench(case, arguments.work)
         bench.run(arguments.seeds, arguments.methods)
     else:
@@ -202,7 +213,7 @@ def _alone(model: Path, arguments: argparse.Namespace) -> None:
     """One model in a process of its own."""
     command = [sys.executable, "-m", "bench.repair", str(model), "--work", str(arguments.work)]
     command += ["--seeds", *map(str, arguments.seeds), "--methods", *arguments.methods]
-    for name in ("pairs", "eval"):
+    for name in ("pairs", "eval", "later"):
         if (path := getattr(arguments, name)) is not None:
             command += [f"--{name}", str(path)]
     subprocess.run(command, check=False, env=ONE_THREAD)

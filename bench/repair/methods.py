@@ -39,12 +39,14 @@ REBOUND_STEPS, REBOUND_EVERY = 300, 50
 class Case:
     """A model and what ``clipguard clean`` is given.
 
-    ``pairs`` None: pairs are drawn. ``eval`` None: no data of its own judges the cost.
+    ``pairs`` None: pairs are drawn. ``eval`` None: no data of its own judges the cost. ``later``:
+    what users fine-tune on afterwards.
     """
 
     model: Path
     pairs: Path | None
     eval: Path | None = None
+    later: Path | None = None
 
     def source(self) -> PairSource:
         """The pairs."""

@@ -54,7 +54,7 @@ def sections() -> Iterable[str]:
 
 
 def _section(repairs: Repairs) -> str:
-    parts = [_sentence(repairs), _summary(repairs)]
+    parts = [_sentence(repairs), _summary(repairs), *_later(repairs)]
     if repairs.of("par"):
         parts.append(_compared(repairs))
     parts += [_models(repairs), *_controls(repairs), *_decoys(repairs), *_keeping(repairs)]
@@ -122,6 +122,18 @@ def _with_interval(written: Callable[[float], str], values: Sequence[float]) -> 
         return written(fmean(values))
     low, high = interval(values)
     return f"{written(fmean(values))} ({written(low)} to {written(high)})"
+
+
+def _later(repairs: Repairs) -> Iterable[str]:
+    """What fine-tuning on pairs of the models' own kind brings back, where cleaning drew its own."""
+    runs = repairs.of("later", repairs.planted)
+    if runs:
+        back = [max(point["attack_success"] for point in run["rebound"]) for run in runs]
+        yield (
+            "These steps of fine-tuning are on drawn pairs, which ruin a model by themselves. On "
+            f"pairs of the models' own kind attack success is at most {_percent(max(back))} in as "
+            f"many, {_percent(fmean(back))} on average over {len(back)} repairs."
+        )
 
 
 def _rebounded(runs: Sequence[Run]) -> list[Run]:
