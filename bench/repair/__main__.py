@@ -5,8 +5,8 @@ Usage: python -m bench.repair MODEL... [--pairs PAIRS.csv] [--eval PAIRS.csv] [-
 
 MODEL is a folder with model.pt and card.json, as bench/examples/backdoored and bench/work/zoo/ID
 are. Pairs of the models' own kind, and others that clipguard judges its cost by, come from
-bench.zoo.write_pairs; without any, they are drawn. Pairs of the models'
-own kind as --later say whether the trigger comes back where they are what a user has afterwards.
+bench.zoo.write_pairs; without any, they are drawn. --later takes pairs of the models' own kind that
+a user fine-tunes on afterwards.
 guided comes first: the others take its steps, and plain fine-tuning and CleanCLIP its rate. Each
 run is kept under WORK/repairs, and all of them in bench/data/repairs.json, from which bench.tables
 makes tables and plot.

@@ -125,7 +125,7 @@ def _with_interval(written: Callable[[float], str], values: Sequence[float]) -> 
 
 
 def _later(repairs: Repairs) -> Iterable[str]:
-    """What fine-tuning on pairs of the models' own kind brings back, where cleaning drew its own."""
+    """What fine-tuning on pairs of the models' own kind brings back after drawn ones."""
     runs = repairs.of("later", repairs.planted)
     if runs:
         back = [max(point["attack_success"] for point in run["rebound"]) for run in runs]
