@@ -75,7 +75,12 @@ class Bench:
 
     def _guided(self, seed: int) -> Run:
         done = methods.guided(self.case, seed, self.folder / f"guided-{seed}.model")
-        facts: Run = {"exit": done.exit, "steps": done.steps, "rate": done.rate}
+        facts: Run = {
+            "exit": done.exit,
+            "steps": done.steps,
+            "rate": done.rate,
+            "suspected": done.suspected,
+        }
         if done.module is None:
             return self._run("guided", seed, None, **facts)
         return self._run("guided", seed, done.module, rebound=done.rate, **facts)

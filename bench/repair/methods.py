@@ -72,12 +72,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Guided:
-    """A run of ``clipguard clean``: its exit code, what it took, and the model if it wrote one."""
+    """A run of ``clipguard clean``: its exit code, what it took, and the model if it wrote one.
+
+    ``suspected`` is the concept that the scan of the delivered model named; None: none.
+    """
 
     exit: int
-    steps: int
-    rate: float
-    module: Any
+    steps: int = 0
+    rate: float = 0.0
+    suspected: str | None = None
+    module: Any = None
 
 
 def guided(case: Case, seed: int, output: Path, *options: str) -> Guided:
@@ -93,10 +97,11 @@ def guided(case: Case, seed: int, output: Path, *options: str) -> Guided:
         told.write_text(str(done.returncode))
     code, folder = int(told.read_text()), output if output.exists() else rejected
     if not folder.exists():
-        return Guided(code, 0, 0.0, None)
-    settings = json.loads((folder / "result.json").read_text())["cleaning"]["settings"]
+        return Guided(code)
+    result = json.loads((folder / "result.json").read_text())
+    settings, concept = result["cleaning"]["settings"], result["delivered"]["verdict"]["concept"]
     clip = compat.open_clip().create_model(f"local-dir:{folder}").eval()
-    return Guided(code, settings["steps"], settings["learning_rate"], clip)
+    return Guided(code, settings["steps"], settings["learning_rate"], concept, clip)
 
 
 def baseline(case: Case, name: str, seed: int, steps: int, rate: float) -> Any:

@@ -29,7 +29,8 @@ def rules_of(ctx: click.Context, given: Mapping[str, Any]) -> Policy:
     ignores = sources.ignores(ctx)
     severity = given["fail_on_severity"]
     own = ("max_likelihood", "min_coverage", "min_carriers")
-    values = {name: given[name] for name in own} | {"min_agreement": given.get("min_agreement")}
+    values = {name: given[name] for name in own}
+    values |= {name: given[name] for name in ("min_agreement", "max_rebound") if name in given}
     if ignores:
         values["today"] = today()
     return Policy(

@@ -12,6 +12,7 @@ import click
 
 from clipguard.cli import console
 from clipguard.cli.sources import load_settings
+from clipguard.config.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -309,6 +310,13 @@ cleaning = _stacked(
         metavar="SHARE",
         help="Least share of the delivered model's answers on held-out pictures that a repair "
         "keeps. Default: no limit.",
+    ),
+    click.option(
+        "--max-rebound",
+        type=FiniteRange(0, 1),
+        default=Policy.max_rebound,
+        show_default=True,
+        help="Most attack success that benign fine-tuning may bring back after a repair.",
     ),
     layout,
     click.option(

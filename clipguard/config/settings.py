@@ -33,7 +33,7 @@ _GATE = {
     "require_check": "list of names",
     "baseline": "path",
 }
-_COST = {"max_utility_drop": "number", "min_agreement": "number"}
+_COST = {"max_utility_drop": "number", "min_agreement": "number", "max_rebound": "number"}
 POLICY: Mapping[str, str] = {**_GATE, **_COST}
 """Key -> kind of value of the table ``[policy]``; other tables do not hold them."""
 

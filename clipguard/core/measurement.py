@@ -69,6 +69,11 @@ class Rebound:
     batch: int
     points: tuple[ReboundPoint, ...]
 
+    @property
+    def worst(self) -> ReboundPoint:
+        """Where the attack succeeds most."""
+        return max(self.points, key=lambda point: point.success.value or 0.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:

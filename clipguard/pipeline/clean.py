@@ -47,8 +47,8 @@ def clean(request: CleanRequest, progress: Progress = SILENT) -> Result:
     """Repair one checkpoint and prove it.
 
     Weights, ONNX pair, result, report, record and model card go to ``request.output``; a repair
-    that fails its own rescan or costs more than ``request.max_utility_drop`` goes to
-    ``OUTPUT.rejected`` without the ONNX pair.
+    that fails its own rescan, costs more than ``request.max_utility_drop`` or does not outlast
+    benign fine-tuning goes to ``OUTPUT.rejected`` without the ONNX pair.
 
     Raises:
         ClipguardError: the model could not be read or cleaned, or nothing could be written.

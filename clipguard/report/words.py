@@ -224,9 +224,8 @@ def cost(proof: Proof) -> str:
 
 def rebound(item: Rebound) -> str:
     """How far a trigger comes back when users fine-tune."""
-    worst = max(item.points, key=lambda point: point.success.value or 0.0)
     return (
-        f"attack success at most {figures.measurement(worst.success)} within "
+        f"attack success at most {figures.measurement(item.worst.success)} within "
         f"{item.points[-1].step} steps of benign fine-tuning"
     )
 

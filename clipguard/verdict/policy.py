@@ -117,8 +117,8 @@ def refusals(
     if least is not None and (agreement is None or agreement < least):
         kept = "an unknown share" if agreement is None else f"{agreement:.3f}"
         reasons.append(f"{kept} of the answers was kept, less than --min-agreement {least:g}")
-    cost = too_costly(proof)
-    return tuple([*reasons, cost] if cost else reasons)
+    reasons += [too_costly(proof), comes_back(proof, policy.max_rebound)]
+    return tuple(reason for reason in reasons if reason)
 
 
 def after_repair(gate: Gate, refused: Sequence[str]) -> Exit:
@@ -171,6 +171,20 @@ def too_costly(proof: Proof) -> str:
     return (
         f"{told}; with {proof.loss.n} pictures this may be chance "
         f"({interval.low:+.3f} to {interval.high:+.3f}): more of them with --eval tell"
+    )
+
+
+def comes_back(proof: Proof, limit: float) -> str:
+    """Why a trigger that fine-tuning brings back is too much; empty when it is not."""
+    if proof.rebound is None:
+        return ""
+    point = proof.rebound.worst
+    found = point.success.value or 0.0
+    if found <= limit:
+        return ""
+    return (
+        f"{point.worst} reaches {found:.3f} after {point.step} steps of benign fine-tuning, "
+        f"more than --max-rebound {limit:g}"
     )
 
 

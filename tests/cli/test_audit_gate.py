@@ -23,13 +23,17 @@ class Mended:
         self.repaired = build.scan(Outcome.NO_EVIDENCE, digest="77beef")
         self.agreement = 0.9
         self.loss = 0.01
+        self.comes_back = 0.12
         self.asked = 0
 
     def __call__(self, request, probed, seeds, work, processes, progress):
         self.asked += 1
         proof = self.build.proof()
         proof = replace(
-            proof, loss=replace(proof.loss, value=self.loss), limit=request.max_utility_drop
+            proof,
+            loss=replace(proof.loss, value=self.loss),
+            limit=request.max_utility_drop,
+            rebound=self.rebound(proof.rebound),
         )
         after = (self.build.fraction("agreement", self.agreement),)
         gate = frame.gate(self.repaired, request, probed.scan)
@@ -38,6 +42,12 @@ class Mended:
             self.build.cleaning(), after=after, proof=proof, refused=refused, cleaned=not refused
         )
         return None, Repair(cleaning, Probed(self.repaired, None, None), gate)
+
+    def rebound(self, found):
+        """The stored one, whose last look sees a trigger that came back."""
+        last = found.points[-1]
+        success = replace(last.success, value=self.comes_back)
+        return replace(found, points=(*found.points[:-1], replace(last, success=success)))
 
 
 @pytest.fixture
@@ -77,6 +87,8 @@ def test_a_repair_that_passes(cli, mended, tmp_path):
         (("--min-agreement", "0.91"), 3),
         (("--max-utility-drop", "0.01"), 0),
         (("--max-utility-drop", "0.009"), 3),
+        (("--max-rebound", "0.12"), 0),
+        (("--max-rebound", "0.119"), 3),
         (("--max-likelihood", "0.001"), 1),
         (("--min-carriers", "97"), 3),
     ],
@@ -86,7 +98,7 @@ def test_limits_on_what_a_repair_costs_and_shows(cli, mended, tmp_path, argument
     assert ended.code == code
     assert (tmp_path / ("out" if code == 0 else "out.rejected")).is_dir()
     assert (tmp_path / "out").exists() is (code == 0)
-    if arguments[0] in {"--min-agreement", "--max-utility-drop"} and code:
+    if arguments[0] in {"--min-agreement", "--max-utility-drop", "--max-rebound"} and code:
         assert f"less than {arguments[0]}" in ended.err or f"more than {arguments[0]}" in ended.err
 
 
@@ -94,6 +106,14 @@ def test_an_agreement_that_was_not_measured_is_too_little(cli, mended):
     mended.agreement = None
     assert cli("audit", "m.pt", "-o", "out").code == 0
     assert cli("audit", "m.pt", "-o", "other", "--min-agreement", "0.1").code == 3
+
+
+def test_by_default_a_trigger_that_comes_back_is_no_repair(cli, mended):
+    mended.comes_back = 0.16
+    ended = cli("audit", "m.pt", "-o", "out", "--json")
+    (reason,) = json.loads(ended.out)["cleaning"]["refused"]
+    assert ended.code == 3
+    assert "reaches 0.160 after 50 steps of benign fine-tuning" in reason
 
 
 def test_a_repaired_model_that_is_still_accused(cli, mended, build):
