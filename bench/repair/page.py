@@ -29,15 +29,18 @@ TITLES = {
     "fine-tuning": "fine-tuning",
     "cleanclip": "CleanCLIP",
 }
-KINDS = {"own": "pairs of the models' own kind", "drawn": "drawn pairs alone"}
-ROLES = {
-    "clean-report": (
-        "",
+SECTIONS = {  # role of the models and kind of the pairs -> title, what settings were chosen on
+    ("clean-report", "own"): (
+        "Repair with pairs of the models' own kind",
         "poisoned from scratch; settings were chosen on models of other seeds, after earlier ones "
-        "had cost up to 5.7 points on five of these",
+        "had cost up to 5.7 points on five of those with seeds 731 to 734",
     ),
-    "example": (
-        " of the shipped example",
+    ("clean-report", "drawn"): (
+        "Repair with drawn pairs alone",
+        "poisoned from scratch; settings were chosen on models of other seeds",
+    ),
+    ("example", "drawn"): (
+        "Repair of the shipped example with drawn pairs alone",
         "poisoned by training a clean one on; settings were chosen on this and other models",
     ),
 }
@@ -46,22 +49,21 @@ ROLES = {
 def sections() -> Iterable[str]:
     """The section of each role of models and kind of pairs that there are runs for."""
     runs = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
-    for role, (whose, _) in ROLES.items():
-        for kind, title in KINDS.items():
-            repairs = Repairs(runs, role, kind)
-            if repairs.cleaned("guided", repairs.planted):
-                yield f"## Repair{whose} with {title}\n\n{_section(repairs)}"
+    for (role, kind), (title, origin) in SECTIONS.items():
+        repairs = Repairs(runs, role, kind)
+        if repairs.cleaned("guided", repairs.planted):
+            yield f"## {title}\n\n{_section(repairs, origin)}"
 
 
-def _section(repairs: Repairs) -> str:
-    parts = [_sentence(repairs), _summary(repairs), *_later(repairs)]
+def _section(repairs: Repairs, origin: str) -> str:
+    parts = [_sentence(repairs, origin), _summary(repairs), *_later(repairs)]
     if repairs.of("par"):
         parts.append(_compared(repairs))
     parts += [_models(repairs), *_controls(repairs), *_decoys(repairs), *_keeping(repairs)]
     return "\n\n".join(parts)
 
 
-def _sentence(repairs: Repairs) -> str:
+def _sentence(repairs: Repairs, origin: str) -> str:
     cards = [run["card"] for run in repairs.of("delivered", repairs.planted)]
     attacks, arches, bases = (
         len({card[key] for card in cards}) for key in ("attack", "arch", "seed")
@@ -70,7 +72,7 @@ def _sentence(repairs: Repairs) -> str:
     cleaned = ", ".join(f"seed {seed} on {seeds[seed]}" for seed in sorted(seeds))
     return (
         f"Models: {len(cards)} ({attacks} triggers, {arches} architectures, {bases} seeds), "
-        f"{ROLES[repairs.role][1]}. Cleaned with {cleaned}. "
+        f"{origin}. Cleaned with {cleaned}. "
         f"{_uncleaned(repairs)}Attack success is that of the attacker's own trigger over held-out "
         "pictures of other classes, accuracy that over all held-out pictures; bench/repair "
         "measures both and cleaning knows neither. Left out, since the backdoor fails by itself "
@@ -87,8 +89,7 @@ def _uncleaned(repairs: Repairs) -> str:
 
 def _summary(repairs: Repairs) -> str:
     rows = []
-    for method, title in TITLES.items():
-        runs = repairs.cleaned(method, repairs.planted)
+    for title, runs in _groups(repairs):
         if runs:
             lost, left = zip(*repairs.by_model(runs), strict=True)
             most_lost, most_left = (max(ends) for ends in zip(*map(repairs.at, runs), strict=True))
@@ -117,6 +118,21 @@ def _summary(repairs: Repairs) -> str:
     return grid(head, rows)
 
 
+def _groups(repairs: Repairs) -> Iterable[tuple[str, Sequence[Run]]]:
+    """The rows of the summary. On drawn pairs guided knows no more than the scan does."""
+    for method, title in TITLES.items():
+        runs = repairs.cleaned(method, repairs.planted)
+        if method == "guided" and repairs.kind == "drawn":
+            named = [run for run in runs if run["suspected"] == run["card"]["target"]]
+            yield f"{title}, where the scan named the target", named
+            yield f"{title}, where it suspected something else", [r for r in runs if r not in named]
+        else:
+            yield title, runs
+        if method == "guided":
+            passed = [run for run in runs if run["exit"] == 0]
+            yield f"{title}, what clipguard accepted", passed if passed != runs else []
+
+
 def _with_interval(written: Callable[[float], str], values: Sequence[float]) -> str:
     if len(values) < 2:
         return written(fmean(values))
@@ -127,13 +143,20 @@ def _with_interval(written: Callable[[float], str], values: Sequence[float]) -> 
 def _later(repairs: Repairs) -> Iterable[str]:
     """What fine-tuning on pairs of the models' own kind brings back after drawn ones."""
     runs = repairs.of("later", repairs.planted)
-    if runs:
-        back = [max(point["attack_success"] for point in run["rebound"]) for run in runs]
+    passed = {(run["model"], run["seed"]) for run in repairs.of("guided") if run["exit"] == 0}
+    kept = [run for run in runs if (run["model"], run["seed"]) in passed]
+    if kept:
         yield (
-            "These steps of fine-tuning are on drawn pairs, which ruin a model by themselves. On "
-            f"pairs of the models' own kind attack success is at most {_percent(max(back))} in as "
-            f"many, {_percent(fmean(back))} on average over {len(back)} repairs."
+            "These steps of fine-tuning are on drawn pairs, which ruin a model by themselves. In as"
+            f" many on pairs of the models' own kind attack success is at most {_back(runs)} over "
+            f"{len(runs)} repairs; over the {len(kept)} that clipguard accepted at most "
+            f"{_back(kept)}."
         )
+
+
+def _back(runs: Sequence[Run]) -> str:
+    back = [max(point["attack_success"] for point in run["rebound"]) for run in runs]
+    return f"{_percent(max(back))} ({_percent(fmean(back))} on average)"
 
 
 def _rebounded(runs: Sequence[Run]) -> list[Run]:

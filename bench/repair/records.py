@@ -28,7 +28,7 @@ class Repairs:
     """
 
     def __init__(self, runs: Sequence[Run], role: str, kind: str) -> None:
-        self.role = role
+        self.role, self.kind = role, kind
         self.runs = [
             run
             for run in runs
