@@ -32,7 +32,7 @@ from bench.repair import methods
 from bench.repair.grade import Grader, between, delivered
 
 METHODS = ("guided", "fine-tuning", "cleanclip", "keep", "par")
-PAR_RATES, PAR_TAUS = (1e-4, 3e-4, 1e-3, 3e-3), (0.5, 1.0, 2.15)
+PAR_RATES, PAR_TAUS = (3e-4, 1e-3, 3e-3), (0.5, 1.0, 2.15)
 SHARES = (0.25, 0.5, 0.75, 1.0)
 RECORDS = Path("bench/data/repairs.json")
 Run = dict[str, Any]
