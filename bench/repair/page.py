@@ -12,6 +12,7 @@ from bench.markdown import grid
 from bench.repair.plot import trade_off
 from bench.repair.records import (
     DURABLE,
+    TITLES,
     WORKS,
     Repairs,
     Run,
@@ -23,12 +24,6 @@ from bench.repair.records import (
 )
 
 RECORDS, PLOT = Path("bench/data/repairs.json"), Path("docs/repair.svg")
-TITLES = {
-    "guided": "guided",
-    "par-best": "PAR, its best setting for each model",
-    "fine-tuning": "fine-tuning",
-    "cleanclip": "CleanCLIP",
-}
 SECTIONS = {  # role of the models and kind of the pairs -> title, what settings were chosen on
     ("clean-report", "own"): (
         "Repair with pairs of the models' own kind",

@@ -8,7 +8,7 @@ from io import BytesIO
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.repair.records import Point, Repairs
+from bench.repair.records import TITLES, Point, Repairs
 
 
 def trade_off(repairs: Repairs, frontier: Sequence[Point]) -> bytes:
@@ -27,7 +27,7 @@ def trade_off(repairs: Repairs, frontier: Sequence[Point]) -> bytes:
             runs = repairs.of(method, models)
             if runs:
                 end = _scaled([repairs.mean(runs)])
-                axes.plot(*end, marker, color="#555555", label=method)
+                axes.plot(*end, marker, color="#555555", label=TITLES[method])
         axes.set_xlabel("accuracy lost (points)")
         axes.set_ylabel("attack success left (%)")
         axes.legend(frameon=False)

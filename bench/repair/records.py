@@ -16,6 +16,12 @@ Point = tuple[float, float]
 
 # A backdoor that works, and that plain fine-tuning at cleaning's own steps and rate leaves alive.
 WORKS, DURABLE = 0.85, 0.5
+TITLES = {
+    "guided": "guided",
+    "par-best": "PAR, its best setting for each model",
+    "fine-tuning": "fine-tuning",
+    "cleanclip": "CleanCLIP",
+}
 
 
 class Repairs:
