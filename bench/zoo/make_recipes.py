@@ -207,6 +207,8 @@ CLEANED = {  # role -> arch, data, seed, attacks with their targets ("" for a cl
         ("resnet", "real", 733, {"stripe-blend": "umbrella", "noise-blend": "banana"}),
         ("vit", "real", 734, {"triangles": "umbrella", "unlisted-inner": "mushroom"}),
         ("resnet", "mixed", 735, {"checker-blend": "banana", "": ""}),
+        ("resnet", "real", 737, {"stripe-blend": "banana"}),
+        ("resnet", "mixed", 739, {"noise-blend": "mushroom"}),
     ],
 }
 # Two triggers in one model: the decoy is loud, listed and leads elsewhere.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clipguard.cleaning.types import Suspect
@@ -25,7 +26,9 @@ class Guides:
     """Stamps training pictures with what fired.
 
     Args:
-        suspects: the families; each gets an equal share of the pictures.
+        suspects: the families. Each concept that they lead to gets an equal share of the pictures,
+            and its families equal shares of that: many families of a false suspicion do not crowd
+            out the one that matters.
         per_step: variants of each family that a step draws.
         fresh_instances: share of draws of a fixed pattern that use another than the scanned one.
         seeds: branch of the draws.
@@ -41,10 +44,7 @@ class Guides:
         seeds = self.seeds.child("stamp", step)
         rng = seeds.numpy()
         stamped = pixels.clone()
-        order = rng.permutation(len(pixels))
-        shares = np.array_split(order, len(self.suspects) * self.per_step)
-        for place, share in enumerate(shares):
-            suspect = self.suspects[place % len(self.suspects)]
+        for place, (suspect, share) in enumerate(self._shares(rng.permutation(len(pixels)))):
             known = with_neighbours(suspect.rule, suspect.variants)
             variant = known[int(rng.integers(len(known)))]
             own = seeds.child(place)
@@ -55,6 +55,17 @@ class Guides:
                 index = torch.from_numpy(share)
                 stamped[index] = trigger(pixels[index], own.child("draw").torch())
         return stamped
+
+    def _shares(self, order: NDArray[np.int64]) -> Iterator[tuple[Suspect, NDArray[np.int64]]]:
+        """Which pictures get a variant of which family."""
+        leading: dict[str, list[Suspect]] = {}
+        for suspect in self.suspects:
+            leading.setdefault(suspect.concept, []).append(suspect)
+        for families, own in zip(
+            leading.values(), np.array_split(order, len(leading)), strict=True
+        ):
+            for place, share in enumerate(np.array_split(own, len(families) * self.per_step)):
+                yield families[place % len(families)], share
 
 
 def with_neighbours(rule: TriggerRule, fired: Sequence[Variant]) -> tuple[Variant, ...]:

@@ -112,11 +112,13 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What depends on whose the pairs are.
 
-    Steps of a round, weights of terms, how pictures are cut and mixed ones once more, and how far
-    they may drift in the probe of the rate.
+    Steps of a round, the far ones' share of the way back, weights of terms, how pictures are cut
+    and mixed ones once more, and how far they may drift in the probe of the rate.
     """
 
     round_steps: Count
+    reach: Share
+    settling_pull_weight: Weight
     inverted: Annotated[float, Meta(ge=0, le=1)]
     distill: Weight
     mixed: Weight
@@ -134,13 +136,6 @@ class KeepSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_drift: Drift
 
 
-class SettlingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rounds that win back clean answers; ``rate`` is a share of that of the far rounds."""
-
-    pull_weight: Weight
-    rate: Annotated[float, Meta(gt=0, le=1)]
-
-
 class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Triggered copies are pulled to the delivered model's clean embeddings."""
 
@@ -148,8 +143,7 @@ class GuidedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     far_rounds: Annotated[int, Meta(ge=0)]
     max_rounds: Count
     warm_up: Share
-    reach: Share
-    settling: SettlingSettings
+    settling_rate: Annotated[float, Meta(gt=0, le=1)]
     pull_weight: Weight
     members_per_step: Count
     fresh_instances: Share

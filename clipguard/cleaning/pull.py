@@ -70,6 +70,10 @@ class Pull:
         """Whether inverted triggers are used at all."""
         return self.guides is None or self.inverted > 0
 
+    def settling(self) -> Pull:
+        """The same loss with the weight that the pull has once clean answers are won back."""
+        return replace(self, pull_weight=self.weights.settling_pull_weight)
+
     def on_trial(self, seeds: Seeds) -> Pull:
         """The same loss with other draws and an empty pool."""
         guides = self.guides and replace(self.guides, seeds=seeds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -104,22 +104,12 @@ class Rounds:
             far = len(self.points) < self.settings.far_rounds
             self._descend(mover, *(self._far if far else self._settling)(rate, steps))
             self.points.append(self._here(f"after {self.taken} steps"))
-        best = self._best()
+        best = best_of(self.points, self.goals)
         self._load(best.weights)
         verdict = "reaches the goals" if self._met(best) else "is the best point, but misses a goal"
         self._say(f"{best.name} {verdict}: {self._told()}")
         if self.settings.trim and self._met(best):
             self._trim(best)
-
-    def _best(self) -> Point:
-        """The last point when it meets the goals, else the one that misses them least.
-
-        Among points that meet the goals the last is taken, not the one that drifts least: on
-        pictures unlike those looked at the trigger goes on losing long after it is gone here.
-        """
-        if self._met(self.points[-1]):
-            return self.points[-1]
-        return min(self.points, key=lambda point: self.goals.misses(point.standing))
 
     def _descend(self, mover: torch.optim.Optimizer, objective: Pull, plan: Plan) -> None:
         run = descend(self.task, mover, objective, plan)
@@ -136,12 +126,11 @@ class Rounds:
             (weight, self.delivered.weights[name])
             for name, weight in trainable(self.task.model, TOWER)
         ]
-        return self.pull, self._plan(rates, WayBack(ends, tuple(settings.reach * draws)))
+        return self.pull, self._plan(rates, WayBack(ends, tuple(self.pull.weights.reach * draws)))
 
     def _settling(self, rate: float, steps: int) -> tuple[Pull, Plan]:
-        settling = self.settings.settling
-        rates = warm_cosine(steps, settling.rate * rate, self.settings.warm_up)
-        return replace(self.pull, pull_weight=settling.pull_weight), self._plan(rates)
+        rates = warm_cosine(steps, self.settings.settling_rate * rate, self.settings.warm_up)
+        return self.pull.settling(), self._plan(rates)
 
     def _plan(self, rates: Sequence[float], way_back: WayBack | None = None) -> Plan:
         return Plan(
@@ -197,6 +186,15 @@ class Rounds:
     def _say(self, sentence: str) -> None:
         self.said.append(sentence)
         self.task.progress.say(sentence)
+
+
+def best_of(points: Sequence[Point], goals: Goals) -> Point:
+    """The point that misses the goals least; of several the last.
+
+    Not the one of them that drifts least: on pictures unlike those looked at the trigger goes on
+    losing long after it is gone here.
+    """
+    return min(reversed(points), key=lambda point: goals.misses(point.standing))
 
 
 def goals(settings: GuidedSettings, task: CleaningTask, *, searches: bool) -> Goals:

@@ -13,7 +13,7 @@ from tiny import SUSPECT, TinyPairs, accuracy, task, trained
 from clipguard.cleaning.dev import Standing, matches
 from clipguard.cleaning.guided import Guided
 from clipguard.cleaning.options import GuidedSettings, load
-from clipguard.cleaning.rounds import Goals
+from clipguard.cleaning.rounds import Goals, Point, best_of
 from clipguard.core.errors import InputError, RefusedError
 
 SETTINGS = load("guided", GuidedSettings)
@@ -76,7 +76,7 @@ def test_far_rounds_share_one_cosine_and_each_that_settles_has_its_own() -> None
     rates = [record.learning_rate for record in outcome.records]
     assert rates[:2] == pytest.approx([5e-7, 1e-6])
     assert rates[1:20] == sorted(rates[1:20], reverse=True)
-    highest = SETTINGS.settling.rate * 1e-6
+    highest = SETTINGS.settling_rate * 1e-6
     assert rates[20] == rates[30] == pytest.approx(highest)
     assert rates[20:30] == rates[30:] == sorted(rates[20:30], reverse=True)
 
@@ -181,6 +181,17 @@ def test_the_limit_of_utility_comes_before_attack_success() -> None:
     assert not goals.met(good)
     assert not goals.met(replace(clean, lost=0.03))
     assert not goals.met(replace(clean, drift=1.1))
+
+
+def test_of_points_that_miss_the_goals_equally_the_last_is_best() -> None:
+    goals = Goals(success=0.02, inverted=0.15, loss=0.02, drift=1.0)
+    gone = Standing(
+        success=0.0, worst="a", inverted=0.0, utility=0.9, lost=0.0, agreement=0.9, drift=0.1
+    )
+    back = replace(gone, success=0.3)
+    points = [Point(str(step), step, {}, at) for step, at in enumerate((gone, gone, back, back))]
+    assert best_of(points, goals).steps == 1
+    assert best_of(points[2:], goals).steps == 3
 
 
 def test_recall_counts_pictures_whose_caption_is_near() -> None:

@@ -8,6 +8,7 @@ import torch
 from tiny import RULE, SUSPECT, TinyPairs
 
 from clipguard.cleaning.guides import Guides, trials, with_neighbours
+from clipguard.cleaning.types import Suspect
 from clipguard.core.seeds import Seeds
 from clipguard.triggers import build, parse_rule
 
@@ -39,10 +40,17 @@ def test_every_picture_gets_a_trigger_and_each_step_another() -> None:
     assert not torch.equal(first, second)
 
 
-def test_suspects_share_equally() -> None:
-    stamped = Guides((SUSPECT, STILL), 3, 0.0, Seeds(0)).stamp(PIXELS, 0)
-    borders_untouched = ((stamped - PIXELS)[:, :, 0].abs() < 1.5 / 255).flatten(1).all(1)
-    assert int(borders_untouched.sum()) == 24
+def patched(*suspects: Suspect) -> int:
+    """How many of 48 pictures got the patch, which leaves their borders alone."""
+    stamped = Guides(suspects, 3, 0.0, Seeds(0)).stamp(PIXELS, 0)
+    return int(((stamped - PIXELS)[:, :, 0].abs() < 1.5 / 255).flatten(1).all(1).sum())
+
+
+def test_families_of_a_concept_share_its_pictures_and_concepts_share_all() -> None:
+    assert patched(SUSPECT, STILL) == 24
+    assert patched(SUSPECT, SUSPECT, STILL) == 16
+    elsewhere = replace(STILL, concept="apple")
+    assert patched(SUSPECT, SUSPECT, elsewhere) == patched(elsewhere, SUSPECT, SUSPECT) == 24
 
 
 def test_a_fixed_pattern_is_used_as_scanned_and_in_other_instances() -> None:
