@@ -32,7 +32,8 @@ SECTIONS = {  # role of the models and kind of the pairs -> title, what settings
     ),
     ("clean-report", "drawn"): (
         "Repair with drawn pairs alone",
-        "poisoned from scratch; settings were chosen on models of other seeds",
+        "poisoned from scratch; settings were chosen on models of other seeds, after the trigger "
+        "had come back to 59 % at most on those with seeds 731 to 735 under earlier ones",
     ),
     ("example", "drawn"): (
         "Repair of the shipped example with drawn pairs alone",
@@ -88,7 +89,7 @@ def _summary(repairs: Repairs) -> str:
         if runs:
             lost, left = zip(*repairs.by_model(runs), strict=True)
             most_lost, most_left = (max(ends) for ends in zip(*map(repairs.at, runs), strict=True))
-            back = [max(p["attack_success"] for p in run["rebound"]) for run in _rebounded(runs)]
+            back = [_most(run) for run in _rebounded(runs)]
             rows.append(
                 (
                     title,
@@ -150,12 +151,22 @@ def _later(repairs: Repairs) -> Iterable[str]:
 
 
 def _back(runs: Sequence[Run]) -> str:
-    back = [max(point["attack_success"] for point in run["rebound"]) for run in runs]
+    back = [_most(run) for run in runs]
     return f"{_percent(max(back))} ({_percent(fmean(back))} on average)"
 
 
 def _rebounded(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.get("rebound")]
+
+
+def _tuned(repairs: Repairs, models: Sequence[str]) -> list[Run]:
+    """Runs that were fine-tuned on pairs of the models' own kind after guided cleaning."""
+    return _rebounded(repairs.of("later" if repairs.kind == "drawn" else "guided", models))
+
+
+def _most(run: Run) -> float:
+    """The highest attack success in benign fine-tuning, 0..1."""
+    return max(point["attack_success"] for point in run["rebound"])
 
 
 def _compared(repairs: Repairs) -> str:
@@ -192,6 +203,7 @@ def _models(repairs: Repairs) -> str:
         before = repairs.before(model)
         for run in repairs.of("guided", [model]):
             end = run["points"][-1] if run["points"] else None
+            tuned = [other for other in _tuned(repairs, [model]) if other["seed"] == run["seed"]]
             rows.append(
                 (
                     model,
@@ -202,6 +214,7 @@ def _models(repairs: Repairs) -> str:
                     _percent(before["accuracy"]),
                     _percent(end["accuracy"]) if end else "-",
                     _percent(end["poisoned_accuracy"]) if end else "-",
+                    _percent(_most(tuned[0])) if tuned else "-",
                     str(run["exit"]),
                 )
             )
@@ -214,12 +227,13 @@ def _models(repairs: Repairs) -> str:
         "accuracy before",
         "after",
         "on triggered pictures",
+        "attack success at most in benign fine-tuning",
         "exit",
     )
     note = (
         "Exit 0: clipguard accepted its own repair; 1 or 3: it rejected it, or cleaned nothing "
         "because it found nothing (-). The base rate is the share of the same pictures that are "
-        "called the target without the trigger."
+        "called the target without the trigger. Fine-tuning is on pairs of the models' own kind."
     )
     return f"{note}\n\n{grid(head, rows)}"
 

@@ -124,7 +124,7 @@ def test_of_points_that_reach_the_goal_the_last_is_kept() -> None:
     ("share", "expected"), [(1.0, "kept 1.00 of the way"), (0.0, "kept after 100 steps")]
 )
 def test_going_back_must_not_help_the_trigger(share: float, expected: str) -> None:
-    trimmed = eased(trim=(share,), goal=0.5, far_rounds=1)
+    trimmed = stepping(eased(trim=(share,), goal=0.5, far_rounds=1), 50)
     job = task(trained(poisoned=True), learning_rate=1e-3)
     outcome = Guided(trimmed).clean(job)
     assert outcome.explanation[-1].startswith(expected)
