@@ -50,3 +50,10 @@ def test_answers_are_held_on_pictures_and_on_mixtures_where_there_are_some() -> 
     mixtures = total(STUDENT, answers=1.0, mixed=1.0) - total(STUDENT, mixed=1.0) - pictures
     assert mixtures > 1e-3
     assert mixtures != pytest.approx(pictures, rel=1e-3)
+
+
+def test_settling_weighs_the_pull_as_the_pairs_say() -> None:
+    only = {"distill": 0.0, "mixed": 0.0, "answers": 0.0, "contrastive": 0.0}
+    loss = pull(DELIVERED, pull_weight=2.0, settling_pull_weight=3.0, **only)
+    far, settled = (float(terms(STUDENT, 0).total) for terms in (loss, loss.settling()))
+    assert settled == pytest.approx(1.5 * far, rel=1e-5)

@@ -67,6 +67,8 @@ def pull(reference: OpenClipModel, pull_weight: float = 2.0, **weights: float) -
     """Guided cleaning's loss with every term in it; ``weights`` changes theirs."""
     terms = TermWeights(
         round_steps=1,
+        reach=0.0,
+        settling_pull_weight=1.0,
         inverted=0.5,
         distill=10.0,
         mixed=5.0,
