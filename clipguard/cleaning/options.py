@@ -112,12 +112,14 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TermWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What depends on whose the pairs are.
 
-    Steps of a round, the far ones' share of the way back, weights of terms, how pictures are cut
-    and mixed ones once more, and how far they may drift in the probe of the rate.
+    Steps of a round, the far ones' share of the way back, how many settle at least, weights of
+    terms, how pictures are cut and mixed ones once more, and how far they may drift in the probe of
+    the rate.
     """
 
     round_steps: Count
     reach: Share
+    settling_rounds: Count
     settling_pull_weight: Weight
     inverted: Annotated[float, Meta(ge=0, le=1)]
     distill: Weight

@@ -97,8 +97,9 @@ class Rounds:
             rate: the highest learning rate.
         """
         mover = optimiser(trainable(self.task.model, TOWER), self.settings.optimiser)
+        least = self.settings.far_rounds + self.pull.weights.settling_rounds
         while self.taken < self.limit and not (
-            len(self.points) > self.settings.far_rounds and self._met(self.points[-1])
+            len(self.points) >= least and self._met(self.points[-1])
         ):
             steps = min(self.round_steps, self.limit - self.taken)
             far = len(self.points) < self.settings.far_rounds

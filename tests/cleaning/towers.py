@@ -68,6 +68,7 @@ def pull(reference: OpenClipModel, pull_weight: float = 2.0, **weights: float) -
     terms = TermWeights(
         round_steps=1,
         reach=0.0,
+        settling_rounds=1,
         settling_pull_weight=1.0,
         inverted=0.5,
         distill=10.0,
