@@ -19,10 +19,13 @@ from clipguard.core.errors import InputError, RefusedError
 SETTINGS = load("guided", GuidedSettings)
 
 
-def stepping(settings: GuidedSettings, round_steps: int, **changes: object) -> GuidedSettings:
-    """Rounds of so many steps, whosever the pairs are."""
+def stepping(
+    settings: GuidedSettings, round_steps: int, settling: int = 1, **changes: object
+) -> GuidedSettings:
+    """Rounds of so many steps, of which so many settle at least, whosever the pairs are."""
+    rounds = {"round_steps": round_steps, "settling_rounds": settling}
     kinds = {
-        name: msgspec.structs.replace(getattr(settings, name), round_steps=round_steps)
+        name: msgspec.structs.replace(getattr(settings, name), **rounds)
         for name in ("real", "synthetic")
     }
     return msgspec.structs.replace(settings, **kinds, **changes)
@@ -109,6 +112,8 @@ def test_rounds_end_once_the_goal_is_reached() -> None:
     assert Guided(easy).clean(task(trained(poisoned=True))).settings["steps"] == 3
     patient = msgspec.structs.replace(easy, far_rounds=1)
     assert Guided(patient).clean(task(trained(poisoned=True))).settings["steps"] == 6
+    settled = stepping(patient, 3, settling=2)
+    assert Guided(settled).clean(task(trained(poisoned=True))).settings["steps"] == 9
     never = stepping(SETTINGS, 3, goal=0.0, far_rounds=0, max_rounds=2)
     job = task(trained(poisoned=True), learning_rate=1e-6)
     assert Guided(never).clean(job).settings["steps"] == 6
