@@ -166,7 +166,7 @@ def _tuned(repairs: Repairs, models: Sequence[str]) -> list[Run]:
 
 def _most(run: Run) -> float:
     """The highest attack success in benign fine-tuning, 0..1."""
-    return max(point["attack_success"] for point in run["rebound"])
+    return float(max(point["attack_success"] for point in run["rebound"]))
 
 
 def _compared(repairs: Repairs) -> str:
