@@ -34,7 +34,7 @@ SECTIONS = {  # role of the models and kind of the pairs -> title, what settings
         "Repair with drawn pairs alone",
         "poisoned from scratch; settings were chosen on models of other seeds, after the trigger "
         "had come back to 59 % at most, and 6.4 points had been lost, on those with seeds 731 to "
-        "735 under earlier ones; 737 was trained and cleaned afterwards",
+        "735 under earlier ones; 737 was trained when all but the second settling round was chosen",
     ),
     ("example", "drawn"): (
         "Repair of the shipped example with drawn pairs alone",
